@@ -1,0 +1,27 @@
+"""What every distribution's tests share: the real data, and quiet logs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real photographs, tables and weights, or a skip that says it is absent."""
+    folder = Path(os.environ.get("ZOO_SHARED", ROOT.parent / "shared")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} is no folder; set ZOO_SHARED")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from the settings of the person who runs them."""
+    monkeypatch.setenv("ZOO_HOME", str(tmp_path_factory.mktemp("zoo_home")))

@@ -1,0 +1,63 @@
+"""What the core's tests share: plugins made for one test, installed as a real distribution would be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from zoo import plugins
+
+Install = Callable[..., None]
+
+MODEL = """\
+from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+
+def spec(name, **changes):
+    declared = dict(
+        name=name, builder="zoo_toys.builders:toy", input_shape=(8, 8, 3), classes=10, summary="a toy",
+        parameters=ParameterCount(30), preprocessing=Preprocessing(),
+    )
+    return ModelSpec(**{**declared, **changes})
+
+@hookimpl
+def zoo_models():
+    yield spec("toy")
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a distribution whose one module is a plugin of the zoo; it is gone when the test ends."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    before = set(sys.modules)
+
+    def _install(distribution: str, code: str, *, entry: str | None = None, builders: str | None = None) -> None:
+        module = distribution.replace("-", "_") + "_plugin"
+        (site / f"{module}.py").write_text(code, encoding="utf-8")
+        info = site / f"{distribution.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(entry or f"[zoo]\ntoys = {module}\n", encoding="utf-8")
+        if builders is not None:
+            package = site / "zoo_toys"
+            package.mkdir()
+            (package / "builders.py").write_text(builders, encoding="utf-8")
+        plugins.forget_plugins()
+
+    plugins.forget_plugins()
+    yield _install
+    plugins.forget_plugins()
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) and str(site) in str(sys.modules[name].__file__):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def a_model() -> str:
+    """The code of a plugin with one model, ``toy``."""
+    return MODEL

@@ -1,0 +1,71 @@
+"""The errors Zoo raises: one family, each saying what was asked, what was found and what to do."""
+
+from __future__ import annotations
+
+
+class ZooError(Exception):
+    """Base of every error that Zoo raises on purpose.
+
+    The three parts are kept apart so that a program can read them and so that none of them can be forgotten:
+
+    - ``asked``: what the caller wanted, with the name or path given;
+    - ``found``: what Zoo met instead;
+    - ``advice``: what to do next.
+
+    >>> print(ZooError("build 'resnet5O'", "no plugin offers that name", "did you mean 'resnet50'?"))
+    build 'resnet5O': no plugin offers that name; did you mean 'resnet50'?
+    """
+
+    def __init__(self, asked: str, found: str, advice: str) -> None:
+        super().__init__(asked, found, advice)
+        self.asked = asked
+        self.found = found
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.asked}: {self.found}; {self.advice}"
+
+
+class UnknownNameError(ZooError, LookupError):
+    """A model, weights tag, dataset or strategy that no installed plugin offers."""
+
+
+class ContestedNameError(ZooError, LookupError):
+    """A bare name that several plugins claim."""
+
+
+class ArgumentError(ZooError, ValueError):
+    """An argument that does not fit: a negative class count, an input too small for the network, an unknown option."""
+
+
+class PluginError(ZooError):
+    """A plugin that was found but cannot do what it declares."""
+
+
+class ParameterCountError(PluginError):
+    """A model whose parameter count is not the one its plugin declares."""
+
+
+class WeightsError(ZooError):
+    """Weights that cannot be used. Nothing was assigned to the model."""
+
+
+class WeightsFileError(WeightsError):
+    """A weights file that is missing, damaged, of another type than it claims, or unsafe."""
+
+
+class WeightsMismatchError(WeightsError):
+    """A readable weights file whose arrays are not those of the model."""
+
+
+class DataError(ZooError):
+    """Data that is missing, damaged or unfit for the task."""
+
+
+class RunError(ZooError):
+    """A run folder that cannot be written or opened."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type and message of another library's error on one line, to stand inside one of ours."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

@@ -1,0 +1,30 @@
+"""How the builders of image models end: pooled features, or a classifier on top of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import layers
+
+
+def pooled_features(features: Any, pooling: str | None) -> Any:
+    """Return feature maps ``(batch, height, width, channels)`` averaged ("avg") or maximised ("max") over space.
+
+    The result is ``(batch, channels)``; ``pooling`` of None returns the maps as they are.
+    """
+    if pooling == "avg":
+        return layers.GlobalAveragePooling2D(name="avg_pool")(features)
+    if pooling == "max":
+        return layers.GlobalMaxPooling2D(name="max_pool")(features)
+    return features
+
+
+def classifier(features: Any, classes: int, activation: str | None, *, dropout: float = 0.0, **dense: Any) -> Any:
+    """Return the outputs ``(batch, classes)`` of the layer ``predictions`` on features ``(batch, channels)``.
+
+    ``dropout`` is the rate at which features are dropped in training; 0 adds no layer. ``dense`` are further arguments
+    of the layer, such as ``kernel_regularizer``.
+    """
+    if dropout:
+        features = layers.Dropout(dropout, name="top_dropout")(features)
+    return layers.Dense(classes, activation=activation, name="predictions", **dense)(features)

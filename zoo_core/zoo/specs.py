@@ -1,0 +1,227 @@
+"""What plugins contribute: frozen records of data, made of the standard library alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Task = Literal["image-classification", "classification", "regression"]
+TASKS: tuple[Task, ...] = ("image-classification", "classification", "regression")
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+
+
+def _check_name(what: str, name: str) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{what} {name!r} is not made of lower-case letters, digits, '_' and '-'")
+
+
+def _check_reference(what: str, reference: str) -> None:
+    if not isinstance(reference, str) or not _REFERENCE.fullmatch(reference):
+        raise ValueError(f"{what} {reference!r} is not of the form 'package.module:function'")
+
+
+@dataclass(frozen=True)
+class ParameterCount:
+    """The number of parameters of a model, as its paper or reference build gives it.
+
+    ``trainable`` defaults to ``total``; the difference is the moving statistics of BatchNorm.
+
+    >>> ParameterCount(total=25_636_712, trainable=25_583_592).non_trainable
+    53120
+    """
+
+    total: int
+    trainable: int = -1
+
+    def __post_init__(self) -> None:
+        if self.trainable == -1:
+            object.__setattr__(self, "trainable", self.total)
+        if not 0 <= self.trainable <= self.total:
+            raise ValueError(f"trainable parameters {self.trainable} are not between 0 and the total {self.total}")
+
+    @property
+    def non_trainable(self) -> int:
+        """The parameters that training does not change by gradients."""
+        return self.total - self.trainable
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a photograph becomes a model's input.
+
+    The picture is brought to the model's height and width, then each pixel value ``p`` (0 to 255, in the order of
+    ``channels``) becomes ``(p * scale - mean) / std``.
+
+    - ``resize``: ``"crop"`` keeps the aspect ratio: the shorter side goes to ``size / crop_fraction`` and the centre is
+      cut out (0.875 is the 224 of 256 of the ImageNet literature); ``"squeeze"`` resizes to the size, aspect ratio or
+      not;
+    - ``interpolation``: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``, antialiased when shrinking;
+    - ``channels``: ``"rgb"``, ``"bgr"`` or ``"grey"``;
+    - ``per_image``: subtract the picture's own mean and divide by its own standard deviation (at least
+      ``1 / sqrt(number of values)``) instead of ``mean`` and ``std``.
+    """
+
+    resize: Literal["crop", "squeeze"] = "crop"
+    crop_fraction: float = 0.875
+    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    channels: Literal["rgb", "bgr", "grey"] = "rgb"
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    per_image: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.crop_fraction <= 1:
+            raise ValueError(f"crop_fraction {self.crop_fraction} is not in (0, 1]")
+        if min(self.std) <= 0:
+            raise ValueError(f"std {self.std} is not positive")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One named model: how to build it and what it must come out as.
+
+    - ``builder``: ``"package.module:function"``, imported when the model is built and not before. The function takes
+      ``(input_shape, classes, include_top, pooling, classifier_activation, **config)`` and returns a ``keras.Model``;
+    - ``config``: the builder's further arguments; a caller of ``zoo.build`` may override them;
+    - ``input_shape``: without the batch, channels last; ``min_size`` is the smallest height and width the network
+      bears; ``takes_rows`` says that an image model also takes rows, ``(features,)``;
+    - ``parameters``: checked at every build of the declared configuration; ``reference`` says where the figures come
+      from;
+    - ``head``: the layers that ``include_top=False`` leaves out, in order; the last of them has one unit per class;
+    - ``preprocessing``: that of the reference build; None for a model that takes no pictures;
+    - ``layouts``: layouts of foreign weight files, each a name and a function ``"package.module:function"`` that
+      takes the name of one of our layers and returns that layer's name in such a file.
+    """
+
+    name: str
+    builder: str
+    input_shape: tuple[int | None, ...]
+    classes: int
+    parameters: ParameterCount
+    summary: str
+    config: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    task: Task = "image-classification"
+    classifier_activation: str | None = "softmax"
+    min_size: int = 1
+    takes_rows: bool = False
+    head: tuple[str, ...] = ("predictions",)
+    preprocessing: Preprocessing | None = None
+    layouts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    aliases: tuple[str, ...] = ()
+    paper: str | None = None
+    year: int | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("model name", self.name)
+        for alias in self.aliases:
+            _check_name("alias", alias)
+        _check_reference("builder", self.builder)
+        for layout in self.layouts.values():
+            _check_reference("layout", layout)
+        if not isinstance(self.parameters, ParameterCount):
+            raise ValueError(f"parameters of {self.name!r} are {self.parameters!r}, not a ParameterCount")
+        if self.task not in TASKS:
+            raise ValueError(f"task {self.task!r} of {self.name!r} is none of {', '.join(TASKS)}")
+        if self.task == "image-classification" and self.preprocessing is None:
+            raise ValueError(f"image model {self.name!r} declares no preprocessing")
+
+
+@dataclass(frozen=True)
+class WeightsSpec:
+    """One set of trained weights for a model, of this plugin or another; ``model`` may be qualified.
+
+    ``name`` is the tag, the part behind the dot in ``lenet5.digits_0_4``. ``source`` is the file's path.
+    ``preprocessing`` of None means the model's own. ``class_names`` stand in the order of the outputs.
+    """
+
+    model: str
+    name: str
+    source: str
+    sha256: str
+    classes: int
+    summary: str
+    class_names: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
+    licence: str | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("weights tag", self.name)
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError(f"sha256 of weights {self.model}.{self.name} is not 64 hexadecimal digits")
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"weights {self.model}.{self.name} name {len(self.class_names)} of {self.classes} classes")
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """One named dataset: ``loader`` (``"package.module:function"``) returns a :class:`zoo.data.Dataset`.
+
+    The function takes ``config`` and the caller's options as keywords; ``path`` is the local file or folder of a
+    dataset that is not shipped, ``seed`` and ``validation`` / ``test`` (fractions) say how to split one that has no
+    split.
+    """
+
+    name: str
+    loader: str
+    task: Task
+    summary: str
+    classes: int | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    aliases: tuple[str, ...] = ()
+    licence: str | None = None
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_name("dataset name", self.name)
+        _check_reference("loader", self.loader)
+        if self.task not in TASKS:
+            raise ValueError(f"task {self.task!r} of {self.name!r} is none of {', '.join(TASKS)}")
+
+
+@dataclass(frozen=True)
+class StrategySpec:
+    """One transfer strategy: ``phases`` (``"package.module:function"``) returns a list of :class:`zoo.transfer.Phase`.
+
+    The function takes the model, ``epochs``, ``learning_rate`` and the strategy's own options as keywords, whose
+    defaults stand in ``config``. ``new_head`` says whether the head always starts afresh.
+    """
+
+    name: str
+    phases: str
+    summary: str
+    new_head: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_name("strategy name", self.name)
+        _check_reference("phases", self.phases)
+
+
+@dataclass(frozen=True)
+class WeightFormatSpec:
+    """One further format of weight files.
+
+    A file is of this format when its first bytes are ``magic``. ``reader`` (``"package.module:function"``) takes the
+    path and returns a :class:`zoo.weights.formats.WeightFile`.
+    """
+
+    name: str
+    reader: str
+    magic: bytes
+    summary: str
+    suffixes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_name("format name", self.name)
+        _check_reference("reader", self.reader)
+        if not self.magic:
+            raise ValueError(f"format {self.name!r} declares no magic bytes to know its files by")

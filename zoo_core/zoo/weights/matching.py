@@ -1,0 +1,254 @@
+"""Which variable of a model gets which array of a file: a plan, made before an array is read."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+import numpy as np
+
+from zoo.errors import WeightsMismatchError
+from zoo.specs import ModelSpec
+from zoo.weights.formats import Array, StoredArray, WeightFile
+
+#: Names that other programs and older versions give to the variables of our layers.
+_OTHER_NAMES = {
+    "kernel": ("depthwise_kernel", "W", "weight"),
+    "bias": ("b",),
+    "gamma": ("weight",),
+    "beta": ("bias",),
+    "moving_mean": ("running_mean",),
+    "moving_variance": ("running_var", "running_std"),
+}
+
+#: Counters that torch keeps beside the statistics of BatchNorm; they have no meaning at inference.
+_COUNTERS = ("num_batches_tracked",)
+
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Target:
+    """One variable of a model: the layer it belongs to, its own name and its place among the layer's variables."""
+
+    layer: keras.Layer
+    variable: keras.Variable
+    position: int
+
+    @property
+    def name(self) -> str:
+        """``layer/variable``."""
+        return f"{self.layer.name}/{self.variable.name}"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A variable, the array it gets and how that array is brought to the variable's shape."""
+
+    target: Target
+    array: StoredArray
+    convert: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a load will do: the matches, the variables left as they are and why, and the arrays without a place."""
+
+    layout: str
+    matches: tuple[Match, ...]
+    initial: tuple[tuple[str, str], ...]
+    unused: tuple[str, ...]
+
+
+def plan(
+    asked: str, model: keras.Model, file: WeightFile, spec: ModelSpec | None, head: Literal["auto", "new"] = "auto"
+) -> Plan:
+    """Match every variable of ``model`` to an array of ``file`` by the name of its layer, through the best layout.
+
+    Only the head may differ: with ``head="auto"`` its layers are left at their initial values from the first one that
+    does not fit; with ``"new"``, all are.
+
+    Raises:
+        WeightsMismatchError: if a variable outside the head has no array of its shape, or an array outside the head no
+            variable, listing the first differences.
+    """
+    targets = list(targets_of(model))
+    heads = spec.head if spec else ()
+    layouts = {"own": _unchanged, **(_layouts(spec) if spec else {})}
+    attempts = [_Attempt.of(name, layout, targets, file, heads) for name, layout in layouts.items()]
+    best = max(attempts, key=lambda attempt: attempt.score)
+    best.check(asked)
+    fitting = best.fitting_heads() if head == "auto" else ()
+    matches, initial, spare = [], [], list(best.spare_in_head)
+    for target, array in best.pairs:
+        if target.layer.name in heads and target.layer.name not in fitting:
+            reason = "a new head was asked for" if head == "new" else _difference(target, array)
+            initial.append((target.name, reason))
+            spare += [array.name] if array else []
+        else:
+            assert array is not None  # check() has seen to it
+            matches.append(Match(target, array, _conversion(target, array)[1]))
+    return Plan(best.layout, tuple(matches), tuple(initial), tuple(spare))
+
+
+def targets_of(model: keras.Model) -> Iterator[Target]:
+    """Yield the variables of ``model`` that take weights, layer by layer, those of nested models included."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from targets_of(layer)
+        else:
+            for position, variable in enumerate(layer.weights):
+                yield Target(layer, variable, position)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """The model's variables paired with a file's arrays through one layout."""
+
+    layout: str
+    heads: tuple[str, ...]
+    pairs: tuple[tuple[Target, StoredArray | None], ...]
+    spare: tuple[StoredArray, ...]
+    spare_in_head: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, name: str, layout: Callable[[str], str], targets: list[Target], file: WeightFile, heads: tuple[str, ...]
+    ) -> _Attempt:
+        arrays = _by_layer(file.arrays)
+        pairs = tuple((target, _array_for(target, arrays.get(layout(target.layer.name), {}))) for target in targets)
+        used = {array.name for _, array in pairs if array}
+        foreign_heads = {layout(head) for head in heads}
+        spare = [
+            a for group in arrays.values() for a in group.values() if a.name not in used and a.variable not in _COUNTERS
+        ]
+        return cls(
+            name,
+            heads,
+            pairs,
+            tuple(array for array in spare if array.layer not in foreign_heads),
+            tuple(array.name for array in spare if array.layer in foreign_heads),
+        )
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """How many variables found an array of their shape, then of any shape."""
+        found = [(target, array) for target, array in self.pairs if array]
+        return sum(_fits(target, array) for target, array in found), len(found)
+
+    def check(self, asked: str) -> None:
+        wrong = [
+            f"{target.name} {_difference(target, array)}"
+            for target, array in self.pairs
+            if target.layer.name not in self.heads and not (array and _fits(target, array))
+        ]
+        wrong += [f"{array.name} {array.shape} of the file has no place in the model" for array in self.spare]
+        if wrong:
+            shown = ", ".join(wrong[:_MOST_SHOWN]) + (
+                f" and {len(wrong) - _MOST_SHOWN} more" if wrong[_MOST_SHOWN:] else ""
+            )
+            raise WeightsMismatchError(
+                asked,
+                f"the file fits {self.score[0]} of the model's {len(self.pairs)} variables by {self.layout} names; "
+                f"the first differences are: {shown}",
+                "nothing was loaded; choose the model or the options that the file was saved with",
+            )
+
+    def fitting_heads(self) -> tuple[str, ...]:
+        unfit = {t.layer.name for t, a in self.pairs if t.layer.name in self.heads and not (a and _fits(t, a))}
+        position = min((self.heads.index(name) for name in unfit), default=len(self.heads))
+        return self.heads[:position]
+
+
+# -- names
+
+
+def _unchanged(layer: str) -> str:
+    return layer
+
+
+def _layouts(spec: ModelSpec) -> dict[str, Callable[[str], str]]:
+    layouts = {}
+    for name, reference in spec.layouts.items():
+        module, _, function = reference.partition(":")
+        layouts[name] = getattr(importlib.import_module(module), function)
+    return layouts
+
+
+def _by_layer(arrays: Iterable[StoredArray]) -> dict[str, dict[str, StoredArray]]:
+    """Group the arrays by layer, less the ``module.`` that torch's DataParallel puts before every name."""
+    arrays = list(arrays)
+    wrapped = all(array.layer.startswith("module.") for array in arrays)
+    groups: dict[str, dict[str, StoredArray]] = {}
+    for array in arrays:
+        layer = array.layer.removeprefix("module.") if wrapped else array.layer
+        groups.setdefault(layer, {})[array.variable] = array
+    return groups
+
+
+def _array_for(target: Target, arrays: dict[str, StoredArray]) -> StoredArray | None:
+    name = target.variable.name
+    return next(
+        (arrays[each] for each in (name, *_OTHER_NAMES.get(name, ()), str(target.position)) if each in arrays), None
+    )
+
+
+# -- shapes
+
+
+def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
+    """Return the shape that ``target`` expects of ``array`` in its file, and how to bring it to its own shape.
+
+    Keras holds kernels as (height, width, in, out), torch as (out, in, height, width); dense ones are transposed alike.
+    """
+    layer, shape = target.layer, tuple(target.variable.shape)
+    if array.variable != "weight" or target.variable.name != "kernel":
+        return shape, np.asarray
+    if isinstance(layer, keras.layers.DepthwiseConv2D):
+        height, width, channels, multiplier = shape
+        expected = (channels * multiplier, 1, height, width)
+        return expected, lambda a: a.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
+    if isinstance(layer, keras.layers.Conv2D):
+        height, width, inputs, outputs = shape
+        return (outputs, inputs, height, width), lambda a: a.transpose(2, 3, 1, 0)
+    if isinstance(layer, keras.layers.Dense):
+        inputs, outputs = shape
+        maps = _flattened_maps(layer)
+        if maps is None:
+            return (outputs, inputs), np.transpose
+        # torch flattens (channels, height, width), Keras (height, width, channels).
+        height, width, channels = maps
+        return (
+            outputs,
+            inputs,
+        ), lambda a: a.reshape(outputs, channels, height, width).transpose(2, 3, 1, 0).reshape(inputs, outputs)
+    return shape, np.asarray
+
+
+def _flattened_maps(layer: keras.Layer) -> tuple[int, int, int] | None:
+    """Return the (height, width, channels) of the feature maps that a Flatten hands to ``layer``, if one does."""
+    node = layer
+    while True:
+        source = node.input._keras_history.operation
+        if isinstance(source, keras.layers.Flatten):
+            shape = source.input.shape[1:]
+            return shape if len(shape) == 3 else None
+        if not isinstance(source, keras.layers.Dropout):
+            return None
+        node = source
+
+
+def _fits(target: Target, array: StoredArray) -> bool:
+    return _conversion(target, array)[0] == array.shape and array.dtype.startswith("f")
+
+
+def _difference(target: Target, array: StoredArray | None) -> str:
+    shape = tuple(target.variable.shape)
+    if array is None:
+        return f"{shape} has no array in the file"
+    if not array.dtype.startswith("f"):
+        return f"{shape} would get {array.dtype} values, not floating-point ones"
+    return f"has the shape {_conversion(target, array)[0]} in the model and {array.shape} in the file"
