@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+
 from zoo.heads import classifier, pooled_features
 from zoo.layers import LocalResponseNormalization
 

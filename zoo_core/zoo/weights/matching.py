@@ -81,11 +81,13 @@ def plan(
     attempts = [_Attempt.of(name, layout, targets, file, heads) for name, layout in layouts.items()]
     best = max(attempts, key=lambda attempt: attempt.score)
     best.check(asked)
-    fitting = best.fitting_heads() if head == "auto" else ()
+    fitting = best.fitting_heads()
+    replaced = heads[-1:] if head == "new" else ()
     matches, initial, spare = [], [], list(best.spare_in_head)
     for target, array in best.pairs:
-        if target.layer.name in heads and target.layer.name not in fitting:
-            reason = "a new head was asked for" if head == "new" else _difference(target, array)
+        name = target.layer.name
+        if name in replaced or (name in heads and name not in fitting):
+            reason = "a new head was asked for" if name in replaced else _difference(target, array)
             initial.append((target.name, reason))
             spare += [array.name] if array else []
         else:

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+
 from zoo.specs import ModelSpec
 from zoo_classic import layouts
 from zoo_classic.plugin import zoo_models

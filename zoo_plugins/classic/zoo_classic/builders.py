@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 from keras import layers, regularizers
+
 from zoo.heads import classifier, pooled_features
 from zoo.layers import LocalResponseNormalization
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+
 from zoo.specs import ModelSpec
 from zoo_resnet import layouts
 from zoo_resnet.plugin import zoo_models

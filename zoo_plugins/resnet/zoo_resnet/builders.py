@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 from keras import layers, ops
+
 from zoo.heads import classifier, pooled_features
 
 
