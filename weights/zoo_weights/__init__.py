@@ -1,0 +1,1 @@
+"""The weights that the Zoo project trained, each with its card."""
