@@ -62,7 +62,7 @@ def test_another_configuration_is_not_held_to_the_declared_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"classes": 0}, "classes=0: that is no count of classes"),
         ({"classes": -3}, "classes=-3: that is no count of classes"),
@@ -89,7 +89,7 @@ def test_an_argument_that_does_not_fit_is_named(arguments: dict[str, object], me
 
 
 @pytest.mark.parametrize(
-    "name, message",
+    ("name", "message"),
     [
         ("failing", "its builder raised ValueError: no luck; tell the authors of zoo-toys"),
         ("nothing", "its builder returned str, not a keras.Model"),
@@ -104,7 +104,7 @@ def test_a_builder_that_fails_as_declared_is_the_plugins_fault(name: str, messag
 
 
 @pytest.mark.parametrize(
-    "classes, passed, built",
+    ("classes", "passed", "built"),
     [(10, None, "softmax"), (1, None, "sigmoid"), (10, {"classifier_activation": None}, "linear")],
 )
 def test_the_activation_follows_the_number_of_classes(classes: int, passed: dict | None, built: str) -> None:

@@ -18,7 +18,11 @@ def plugin_of(distribution: str) -> plugins.Plugin:
 BROKEN = {
     "raises on import": ("raise RuntimeError('no licence found')", "import", "RuntimeError: no licence found"),
     "has a syntax error": ("def zoo_models(:", "import", "SyntaxError"),
-    "imports what is not installed": ("import acme_that_is_not_there", "import", "No module named 'acme_that_is_not_there'"),
+    "imports what is not installed": (
+        "import acme_that_is_not_there",
+        "import",
+        "No module named 'acme_that_is_not_there'",
+    ),
     "calls sys.exit": ("import sys; sys.exit(3)", "import", "called sys.exit(3)"),
     "raises GeneratorExit": ("raise GeneratorExit('odd')", "import", "GeneratorExit: odd"),
     "imports TensorFlow": ("import tensorflow", "import", "imports tensorflow while it is loaded or listed"),
@@ -76,11 +80,15 @@ BROKEN = {
         "zoo_models",
         "model name 'Bad Name' is not made of",
     ),
-    "asks the zoo for its list while it is loaded": ("import zoo\nzoo.list_models()", "import", "while it was being loaded"),
+    "asks the zoo for its list while it is loaded": (
+        "import zoo\nzoo.list_models()",
+        "import",
+        "while it was being loaded",
+    ),
 }
 
 
-@pytest.mark.parametrize("code, phase, reason", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("code", "phase", "reason"), BROKEN.values(), ids=BROKEN)
 def test_a_broken_plugin_is_listed_with_phase_and_reason_and_the_rest_still_work(
     install, a_model: str, code: str, phase: str, reason: str
 ) -> None:
@@ -143,7 +151,9 @@ def test_damaged_metadata_of_a_stranger_does_not_hide_the_zoo(install, a_model: 
     assert "toy" in zoo.list_models()
 
 
-def test_a_name_that_two_plugins_claim_is_an_error_that_lists_both_and_is_decided_by_the_user(install, a_model: str) -> None:
+def test_a_name_that_two_plugins_claim_is_an_error_that_lists_both_and_is_decided_by_the_user(
+    install, a_model: str
+) -> None:
     install("zoo-toys", a_model)
     install("zoo-acme", a_model)
     for distribution, other in (("zoo-toys", "zoo-acme"), ("zoo-acme", "zoo-toys")):

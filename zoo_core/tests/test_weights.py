@@ -37,7 +37,8 @@ def toy(input_shape, classes, include_top, pooling, classifier_activation):
 
 LAYOUTS = """
 def torch(layer):
-    return {"stem_conv": "stem.0", "stem_bn": "stem.1", "depthwise": "dw", "hidden": "fc.0", "predictions": "fc.1"}[layer]
+    names = {"stem_conv": "stem.0", "stem_bn": "stem.1", "depthwise": "dw", "hidden": "fc.0", "predictions": "fc.1"}
+    return names[layer]
 
 def other(layer):
     return layer.replace("stem_", "first_")
@@ -137,7 +138,7 @@ WRITERS: dict[str, tuple[str, Callable[[keras.Model, Path], None], str, str]] = 
 }
 
 
-@pytest.mark.parametrize("name, write, form, layout", WRITERS.values(), ids=WRITERS)
+@pytest.mark.parametrize(("name", "write", "form", "layout"), WRITERS.values(), ids=WRITERS)
 @pytest.mark.filterwarnings("ignore")
 def test_every_format_loads_by_name_into_an_equal_model(
     tmp_path: Path, trained: keras.Model, name: str, write: Callable, form: str, layout: str
@@ -250,7 +251,7 @@ MISFITS: dict[str, tuple[Callable[[keras.Model, Path], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("write, difference", MISFITS.values(), ids=MISFITS)
+@pytest.mark.parametrize(("write", "difference"), MISFITS.values(), ids=MISFITS)
 def test_what_does_not_fit_outside_the_head_is_refused_and_the_model_stays_as_it_was(
     tmp_path: Path, trained: keras.Model, write: Callable, difference: str
 ) -> None:
@@ -351,7 +352,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path, keras.Model], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("write, found", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize(("write", "found"), UNREADABLE.values(), ids=UNREADABLE)
 def test_a_file_that_is_damaged_unsafe_or_something_else_is_refused_with_the_reason(
     tmp_path: Path, trained: keras.Model, write: Callable, found: str
 ) -> None:
@@ -373,7 +374,9 @@ def test_a_failing_read_of_the_last_array_leaves_the_model_as_it_was(tmp_path: P
     write_legacy(trained, path)
     with h5py.File(path, "a") as file:  # a checksum that will not match
         del file["predictions/predictions/bias:0"]
-        data = file["predictions/predictions"].create_dataset("bias:0", data=np.ones(10, "f4"), chunks=(10,), fletcher32=True)
+        data = file["predictions/predictions"].create_dataset(
+            "bias:0", data=np.ones(10, "f4"), chunks=(10,), fletcher32=True
+        )
         offset = data.id.get_chunk_info(0).byte_offset
     content = bytearray(path.read_bytes())
     content[offset] ^= 0xFF
@@ -386,7 +389,7 @@ def test_a_failing_read_of_the_last_array_leaves_the_model_as_it_was(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "source, message",
+    ("source", "message"),
     [
         ("/nowhere/weights.h5", "there is no file /nowhere/weights.h5"),
         (".", "is no file"),

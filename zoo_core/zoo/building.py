@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import math
@@ -241,8 +240,7 @@ def _checked_config(asked: str, entry: Entry[ModelSpec], config: dict[str, Any])
     known = [name for name in parameters if name not in _COMMON]
     for name in config:
         if name not in known:
-            near = difflib.get_close_matches(name, [*known, *_COMMON], n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"its options are {', '.join(known) or 'none'}"
+            advice = registry.did_you_mean(name, [*known, *_COMMON]) or f"its options are {', '.join(known) or 'none'}"
             raise ArgumentError(f"{asked} with {name}={config[name]!r}", f"it has no option {name!r}", advice)
     return config
 

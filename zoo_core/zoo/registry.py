@@ -80,7 +80,7 @@ def find_weights(model: Entry[ModelSpec], tag: str) -> Entry[WeightsSpec]:
     if not tags:
         found = f"no plugin offers weights for {model.qualified}"
         raise UnknownNameError(asked, found, "install one that does, or pass the path of a weights file")
-    advice = _did_you_mean(tag, tags) or "pass one of them, or the path of a weights file"
+    advice = did_you_mean(tag, tags) or "pass one of them, or the path of a weights file"
     raise UnknownNameError(asked, f"{model.qualified} has the tags {', '.join(tags)}", advice)
 
 
@@ -227,7 +227,7 @@ def _find(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
     raise UnknownNameError(
         f"find the {what} {name!r}",
         f"none of the {count} {_plural(what)} installed has that name",
-        _did_you_mean(name, known) or "`zoo list` shows them, `zoo plugins` shows where they come from",
+        did_you_mean(name, known) or "`zoo list` shows them, `zoo plugins` shows where they come from",
     )
 
 
@@ -272,7 +272,7 @@ def _of_plugin(entries: list[Entry[S]], plugin: str | None) -> list[Entry[S]]:
         raise UnknownNameError(
             f"list what the plugin {plugin!r} offers",
             f"{len(names)} distributions with plugins are installed: {', '.join(names)}",
-            _did_you_mean(plugin, names) or "install it, or see `zoo plugins`",
+            did_you_mean(plugin, names) or "install it, or see `zoo plugins`",
         )
     return [entry for entry in entries if entry.distribution in distributions]
 
@@ -299,7 +299,7 @@ def _plural(what: str) -> str:
 _LOOKALIKES = str.maketrans({"o": "0", "l": "1", "i": "1", "-": None, "_": None, " ": None, ".": None})
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a question that offers the names nearest to ``name``, or nothing if none is near."""
     known = list(known)
     plain = name.lower().translate(_LOOKALIKES)
