@@ -1,0 +1,24 @@
+"""The examples in docstrings of public names run and give what they say."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = [
+    "zoo.building",
+    "zoo.data.datasets",
+    "zoo.errors",
+    "zoo.registry",
+    "zoo.specs",
+    "zoo_classic.layouts",
+    "zoo_resnet.layouts",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_give_what_they_say(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert (failed, tried > 0) == (0, True)
