@@ -17,6 +17,9 @@ from zoo.errors import ArgumentError
 from zoo.weights.matching import targets_of
 from zoo_weights.plugin import CARDS
 
+#: What the figures of an evaluation are called on a card.
+FIGURES = {"top1": "top-1", "top5": "top-5", "mae": "MAE", "rmse": "RMSE", "r2": "R2"}
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -49,7 +52,8 @@ def write_card(folder_of_run: Path, tag: str, *, summary: str, licence: str, rec
     path = folder / f"{build.spec.name}.{tag}.toml"
     arrays = {target.name: keras.ops.convert_to_numpy(target.variable) for target in targets_of(run.model)}
     safetensors.numpy.save_file(arrays, path.with_suffix(".safetensors"))
-    figures = {name: run.metrics.as_dict()[name] for name in ("top1", "top5", "mae", "rmse", "r2")}
+    measured = run.metrics.as_dict()
+    figures = {FIGURES[name]: measured[name] for name in FIGURES if measured[name] is not None}
     card = {
         "model": build.qualified,
         "tag": tag,
@@ -64,7 +68,7 @@ def write_card(folder_of_run: Path, tag: str, *, summary: str, licence: str, rec
         "date": datetime.date.today().isoformat(),
         "made_with": ", ".join(f"{name} {version}" for name, version in run.info["versions"].items()),
         "measured_on": f"{run.metrics.count} {run.metrics.split} samples",
-        "metrics": {name: round(value, 4) for name, value in figures.items() if value is not None},
+        "metrics": {name: round(value, 4) for name, value in figures.items()},
     }
     path.write_text(_toml(card), encoding="utf-8")
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from zoo import plugins
+from zoo.cli import main
 
 Install = Callable[..., None]
 
@@ -61,3 +62,16 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 def a_model() -> str:
     """The code of a plugin with one model, ``toy``."""
     return MODEL
+
+
+@pytest.fixture
+def zoo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """Run a line of the ``zoo`` program in this process; return its exit status, stdout and stderr."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = main(words)
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run

@@ -226,3 +226,83 @@ def test_cats_and_dogs_bring_their_split(shared: Path) -> None:
     assert data.describe() == "cats_and_dogs: 1,000 for training, 400 for validation; 2 classes (cats, dogs)."
     assert np.bincount(data.train.labels).tolist() == [500, 500]
     assert np.bincount(data.validation.labels).tolist() == [200, 200]
+
+
+# -- loose pictures and a table
+
+
+def label(root: Path, table: str, count: int = 4) -> Path:
+    for index in range(count):
+        draw(root / f"{index}.jpg", index)
+    (root / "labels.csv").write_text(table)
+    return root
+
+
+def test_loose_pictures_with_a_table_are_all_for_testing_and_keep_the_indices_of_their_classes(tmp_path: Path) -> None:
+    data = load_data(label(tmp_path, "file,class_index,label\n0.jpg,3,owl\n1.jpg,0,hen\n2.jpg,3,owl\n3.jpg,1,\n"))
+    assert data.class_names == ("hen", "1", "2", "owl")
+    assert [path.name for path in data.test.inputs] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+    assert data.test.labels.tolist() == [3, 0, 3, 1]
+    assert (data.train, data.validation) == (None, None)
+    assert data.notes == ("no test sample of 2",)
+    assert load_data(**data.origin).test.labels.tolist() == [3, 0, 3, 1]
+
+
+def test_a_fraction_of_labelled_pictures_leaves_the_rest_for_training(tmp_path: Path) -> None:
+    rows = "".join(f"{index}.jpg,{index % 2}\n" for index in range(10))
+    data = load_data(label(tmp_path, "file,class_index\n" + rows, 10), validation=0.2)
+    assert {part: len(split) for part, split in data.splits.items()} == {"train": 8, "validation": 2}
+
+
+def test_the_names_of_all_classes_are_read_as_keras_writes_them(tmp_path: Path) -> None:
+    label(tmp_path, "file,class_index\n0.jpg,1\n")
+    names = '{"0": ["n01", "hen"], "1": ["n02", "crane"], "2": ["n03", "crane"]}'
+    (tmp_path / "class_index.json").write_text(names)
+    data = load_data(tmp_path)
+    assert data.class_names == ("hen", "crane n02", "crane n03")
+    assert [(each.path.name, each.reason) for each in data.skipped] == [
+        (f"{index}.jpg", "labels.csv does not name it") for index in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        ("picture,class_index\n0.jpg,1\n", "labels.csv has the columns picture, class_index, and not file"),
+        ("file,class_index\n0.jpg,hen\n", "labels.csv gives '0.jpg' the class_index 'hen'"),
+        ("file,class_index\n0.jpg,-1\n", "labels.csv gives '0.jpg' the class_index '-1'"),
+        ("file,class_index\nno.jpg,1\n", "no file of labels.csv is a whole picture"),
+    ],
+)
+def test_a_table_that_does_not_say_what_is_on_the_pictures_is_refused(tmp_path: Path, table: str, found: str) -> None:
+    with pytest.raises(DataError, match=found):
+        load_data(label(tmp_path, table, 1))
+
+
+@pytest.mark.parametrize("names", ["no JSON", '{"0": "hen"}', '{"1": ["n01", "hen"]}'])
+def test_names_of_classes_in_another_form_are_refused(tmp_path: Path, names: str) -> None:
+    label(tmp_path, "file,class_index\n0.jpg,0\n", 1)
+    (tmp_path / "class_index.json").write_text(names)
+    with pytest.raises(DataError, match=r"class_index\.json does not name the classes"):
+        load_data(tmp_path)
+
+
+def test_an_index_beyond_the_named_classes_is_refused(tmp_path: Path) -> None:
+    label(tmp_path, "file,class_index\n0.jpg,1\n", 1)
+    (tmp_path / "class_index.json").write_text('{"0": ["n01", "hen"]}')
+    with pytest.raises(DataError, match=r"class_index 1, and class_index\.json names 1 classes"):
+        load_data(tmp_path)
+
+
+def test_labelled_pictures_that_are_damaged_are_skipped_or_refused(tmp_path: Path) -> None:
+    label(tmp_path, "file,class_index\n0.jpg,0\n1.jpg,1\n", 2)
+    (tmp_path / "1.jpg").write_bytes(b"no picture")
+    assert [each.path.name for each in load_data(tmp_path).skipped] == ["1.jpg"]
+    with pytest.raises(DataError, match="1 files are no whole pictures"):
+        load_data(tmp_path, on_error="refuse")
+
+
+def test_a_table_beside_class_folders_is_not_looked_at(tmp_path: Path) -> None:
+    draw_classes(tmp_path, 4)
+    (tmp_path / "labels.csv").write_text("file,class_index\n")
+    assert load_data(tmp_path).class_names == ("cat", "dog")

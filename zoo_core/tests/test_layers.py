@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.heads import classifier, pooled_features
+from zoo.heads import averaged_maps, classifier, pooled_features
 from zoo.layers import LocalResponseNormalization
 
 SETTINGS = [
@@ -55,3 +55,21 @@ def test_a_classifier_drops_features_in_training_only() -> None:
     assert [layer.name for layer in model.layers[1:]] == ["top_dropout", "predictions"]
     np.testing.assert_array_equal(model(x, training=False), model(x, training=False))
     assert not np.array_equal(model(x, training=True), model(x, training=False))
+
+
+@pytest.mark.parametrize(("height", "width", "size"), [(13, 9, 6), (4, 6, 4), (1, 2, 7), (14, 14, 4)])
+def test_maps_are_split_into_windows_that_cover_them_and_overlap_where_they_must(
+    height: int, width: int, size: int
+) -> None:
+    maps = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype("float32")
+
+    def windows(length: int) -> list[slice]:
+        return [slice(at * length // size, -(-(at + 1) * length // size)) for at in range(size)]
+
+    expected = [[maps[:, rows, columns].mean((1, 2)) for columns in windows(width)] for rows in windows(height)]
+    np.testing.assert_allclose(averaged_maps(maps, size), np.moveaxis(expected, 2, 0), rtol=1e-4, atol=1e-6)
+
+
+def test_maps_that_have_the_size_already_get_no_layer() -> None:
+    maps = keras.Input((6, 6, 3))
+    assert averaged_maps(maps, 6) is maps

@@ -11,44 +11,45 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from zoo.building import build
-    from zoo.data import Dataset, load_data
+    from zoo.building import build as build
+    from zoo.data import Dataset as Dataset, load_data as load_data
     from zoo.errors import (
-        ArgumentError,
-        ContestedNameError,
-        DataError,
-        ParameterCountError,
-        PluginError,
-        RunError,
-        UnknownNameError,
-        WeightsError,
-        WeightsFileError,
-        WeightsMismatchError,
-        ZooError,
+        ArgumentError as ArgumentError,
+        ContestedNameError as ContestedNameError,
+        DataError as DataError,
+        ParameterCountError as ParameterCountError,
+        PluginError as PluginError,
+        RunError as RunError,
+        UnknownNameError as UnknownNameError,
+        WeightsError as WeightsError,
+        WeightsFileError as WeightsFileError,
+        WeightsMismatchError as WeightsMismatchError,
+        ZooError as ZooError,
     )
-    from zoo.evaluation import Metrics, evaluate
-    from zoo.hookspecs import hookimpl
-    from zoo.prediction import Prediction, predict
+    from zoo.evaluation import Metrics as Metrics, evaluate as evaluate
+    from zoo.features import Features as Features, features as features
+    from zoo.hookspecs import hookimpl as hookimpl
+    from zoo.prediction import Prediction as Prediction, predict as predict
     from zoo.registry import (
-        info,
-        list_datasets,
-        list_models,
-        list_plugins,
-        list_strategies,
-        list_weights,
-        prefer,
+        info as info,
+        list_datasets as list_datasets,
+        list_models as list_models,
+        list_plugins as list_plugins,
+        list_strategies as list_strategies,
+        list_weights as list_weights,
+        prefer as prefer,
     )
     from zoo.specs import (
-        DatasetSpec,
-        ModelSpec,
-        ParameterCount,
-        Preprocessing,
-        StrategySpec,
-        WeightFormatSpec,
-        WeightsSpec,
+        DatasetSpec as DatasetSpec,
+        ModelSpec as ModelSpec,
+        ParameterCount as ParameterCount,
+        Preprocessing as Preprocessing,
+        StrategySpec as StrategySpec,
+        WeightFormatSpec as WeightFormatSpec,
+        WeightsSpec as WeightsSpec,
     )
-    from zoo.transfer import Run, load, transfer
-    from zoo.weights import LoadReport, load_weights
+    from zoo.transfer import Run as Run, load as load, transfer as transfer
+    from zoo.weights import LoadReport as LoadReport, load_weights as load_weights
 
 #: Where each public name is defined.
 _HOMES = {
@@ -68,6 +69,7 @@ _HOMES = {
         "ZooError",
     ),
     "zoo.evaluation": ("Metrics", "evaluate"),
+    "zoo.features": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.prediction": ("Prediction", "predict"),
     "zoo.registry": (
@@ -100,8 +102,10 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+    # Importing the package zoo.transfer has set that name already, to the package, which can be called like the function.
+    if not callable(globals().get(name)):
+        globals()[name] = value
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

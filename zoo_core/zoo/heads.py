@@ -19,6 +19,16 @@ def pooled_features(features: Any, pooling: str | None) -> Any:
     return features
 
 
+def averaged_maps(features: Any, size: int, *, name: str = "avg_pool") -> Any:
+    """Return feature maps averaged to ``(batch, size, size, channels)`` as torch's AdaptiveAvgPool2d does.
+
+    Maps that have that size already get no layer.
+    """
+    if tuple(features.shape[1:3]) == (size, size):
+        return features
+    return layers.AdaptiveAveragePooling2D(size, name=name)(features)
+
+
 def classifier(features: Any, classes: int, activation: str | None, *, dropout: float = 0.0, **dense: Any) -> Any:
     """Return the outputs ``(batch, classes)`` of the layer ``predictions`` on features ``(batch, channels)``.
 

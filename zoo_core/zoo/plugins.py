@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import itertools
+import json
 import re
 import sys
 import threading
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from importlib import metadata
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +39,9 @@ RECORDS: Mapping[str, type] = MappingProxyType(
 
 #: Importing one of these takes up to seconds; a plugin that does so while it is listed would make everybody pay.
 HEAVY = frozenset({"tensorflow", "keras", "numpy", "torch", "jax"})
+
+#: Figures of a plugin's models that take building to know; a file beside its module.
+FIGURES = "figures.json"
 
 #: A hook that yields more is taken for one that never ends.
 MOST_RECORDS = 10_000
@@ -178,6 +183,12 @@ def _load(manager: pluggy.PluginManager, distribution: str, version: str, entry:
             faults.append(fault)
         else:
             records[hook] = answer
+    if "zoo_models" in records:
+        counted, fault = _guarded("figures", partial(_with_figures, module, records["zoo_models"]))
+        if fault:
+            faults.append(fault)
+        else:
+            records["zoo_models"] = counted
     return replace(plugin, records=MappingProxyType(records), faults=tuple(faults))
 
 
@@ -216,6 +227,15 @@ def _ask(hook: Callable[[], Any], kind: type) -> tuple[Any, ...]:
             raise ValueError(f"yields the name {record.name!r} twice")  # type: ignore[attr-defined]
         names.add(key)
     return records
+
+
+def _with_figures(module: Any, models: tuple[ModelSpec, ...]) -> tuple[ModelSpec, ...]:
+    """Return ``models`` with the figures that :mod:`zoo.testing.figures` has computed for them, if it has."""
+    path = Path(module.__file__).with_name(FIGURES)
+    if not path.is_file():
+        return models
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(replace(model, **figures.get(model.name, {})) for model in models)
 
 
 def _short(value: Any) -> str:

@@ -279,12 +279,16 @@ def _of_plugin(entries: list[Entry[S]], plugin: str | None) -> list[Entry[S]]:
 
 def _names(chosen: Iterable[Entry[S]], among: list[Entry[S]]) -> list[str]:
     """Name each entry as shortly as is unambiguous."""
-    names = set()
-    for entry in chosen:
-        claimants = [each for each in among if entry.spec.name in _claims(each)]
-        bare = len(claimants) == 1 or _preferred(entry.spec.name, claimants) == entry
-        names.add(entry.spec.name if bare else entry.qualified)
-    return sorted(names)
+    claimants: dict[str, list[Entry[S]]] = {}
+    for each in among:
+        for name in _claims(each):
+            claimants.setdefault(name, []).append(each)
+
+    def shortest(entry: Entry[S]) -> str:
+        rivals = claimants[entry.spec.name]
+        return entry.spec.name if len(rivals) == 1 or _preferred(entry.spec.name, rivals) == entry else entry.qualified
+
+    return sorted({shortest(entry) for entry in chosen})
 
 
 def _listed(entries: list[Entry[S]], pattern: str) -> list[str]:

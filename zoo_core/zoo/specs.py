@@ -93,6 +93,10 @@ class ModelSpec:
     - ``parameters``: checked at every build of the declared configuration; ``reference`` says where the figures come
       from;
     - ``head``: the layers that ``include_top=False`` leaves out, in order; the last of them has one unit per class;
+    - ``auxiliary``: the layers of each classifier that helps in training alone, in order; a weights file may lack them,
+      or hold those of a model that is built without them;
+    - ``macs`` and ``activation_bytes``: multiply-accumulates and the most memory that activations take at once, for one
+      input of ``input_shape``; computed, from the ``figures.json`` beside the plugin (:mod:`zoo.testing.figures`);
     - ``preprocessing``: that of the reference build; None for a model that takes no pictures;
     - ``layouts``: layouts of foreign weight files, each a name and a function ``"package.module:function"`` that
       takes the name of one of our layers and returns that layer's name in such a file.
@@ -110,12 +114,15 @@ class ModelSpec:
     min_size: int = 1
     takes_rows: bool = False
     head: tuple[str, ...] = ("predictions",)
+    auxiliary: tuple[tuple[str, ...], ...] = ()
     preprocessing: Preprocessing | None = None
     layouts: Mapping[str, str] = field(default_factory=dict, hash=False)
     aliases: tuple[str, ...] = ()
     paper: str | None = None
     year: int | None = None
     reference: str | None = None
+    macs: int | None = None
+    activation_bytes: int | None = None
 
     def __post_init__(self) -> None:
         _check_name("model name", self.name)

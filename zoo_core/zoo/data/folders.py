@@ -1,11 +1,14 @@
-"""Photographs in class folders, each decoded once before anything is trained on it."""
+"""Photographs in folders, each decoded once before anything is trained on it."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,6 +16,7 @@ from PIL import Image
 from zoo.data.datasets import Dataset, Skipped, Split
 from zoo.data.images import digest_of_image, in_threads
 from zoo.data.splits import check_fractions, divide, leaks
+from zoo.data.tables import read_rows
 from zoo.errors import ArgumentError, DataError
 
 #: What people call the folders of a split.
@@ -21,6 +25,10 @@ PART_NAMES = {
     "validation": ("validation", "valid", "val"),
     "test": ("test", "testing"),
 }
+
+#: In a folder without class folders, the table of its pictures: the columns ``file`` and ``class_index``, and perhaps
+#: ``label``; and the file that names all classes, as Keras writes it: ``{"0": ["n01440764", "tench"], ...}``.
+LABELS, CLASS_INDEX = "labels.csv", "class_index.json"
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
@@ -49,15 +57,22 @@ def image_folder(
     is not given so is a fraction of the training pictures: by default a fifth for validation and none for testing.
     Pictures of identical bytes stay together.
 
+    A folder of loose pictures with a ``labels.csv`` (columns ``file`` and ``class_index``) is read as well. Its classes
+    stand in the order of their indices, named by its ``class_index.json`` or the column ``label``. All of it is for
+    testing, unless ``validation`` or ``test`` is a fraction; then the rest is for training.
+
     Raises:
         DataError: if there are no class folders, fewer than two, one without a picture, or parts with different
-            classes; with ``on_error="refuse"`` also if any file is no whole picture.
+            classes; if ``labels.csv`` does not say which class a picture has; with ``on_error="refuse"`` also if any
+            file is no whole picture.
         ArgumentError: if an argument does not fit.
     """
     root = Path(path).expanduser()
     asked = f"read the pictures of {str(root)!r}"
     if on_error not in ("skip", "refuse"):
         raise ArgumentError(asked, f"on_error is {on_error!r}", "pass 'skip' or 'refuse'")
+    if _is_labelled(root):
+        return _labelled(root, asked, validation=validation, test=test, seed=seed, on_error=on_error)
     fractions: dict[str, float] = {"validation": 0.2, "test": 0.0}
     folders = _parts(root, asked)
     for part, value in (("validation", validation), ("test", test)):
@@ -76,8 +91,7 @@ def image_folder(
     class_names = _class_names(folders)
     scans = {part: _scan(folder, class_names) for part, folder in folders.items()}
     skipped = tuple(each for scan in scans.values() for each in scan.skipped)
-    if skipped and on_error == "refuse":
-        raise DataError(asked, f"{len(skipped)} files are no whole pictures: {_listed(skipped)}", "mend or remove them")
+    _check_skipped(skipped, asked, on_error)
     for part, scan in scans.items():
         for index in sorted(set(range(len(class_names))) - set(scan.split.labels.tolist())):
             folder = folders[part] / class_names[index]
@@ -204,6 +218,92 @@ def _looks_like_picture(file: Path) -> bool:
     return file.suffix.lower() in Image.registered_extensions() and not _is_litter(file.name)
 
 
+def _check_skipped(skipped: tuple[Skipped, ...], asked: str, on_error: str) -> None:
+    if skipped and on_error == "refuse":
+        raise DataError(asked, f"{len(skipped)} files are no whole pictures: {_listed(skipped)}", "mend or remove them")
+
+
 def _listed(skipped: tuple[Skipped, ...] | list[Skipped]) -> str:
     listed = ", ".join(f"{each.path} ({each.reason})" for each in skipped[:10])
     return listed + (f" and {len(skipped) - 10} more" if len(skipped) > 10 else "")
+
+
+# -- loose pictures and a table
+
+
+def _is_labelled(root: Path) -> bool:
+    """Say whether a table, and no class folder, tells what is on the pictures."""
+    return (root / LABELS).is_file() and not any(each.is_dir() and not _is_litter(each.name) for each in root.iterdir())
+
+
+def _labelled(root: Path, asked: str, *, validation: Any, test: Any, seed: int, on_error: str) -> Dataset:
+    """Return the pictures that the table in ``root`` names, as :func:`image_folder` does."""
+    fractions = {"validation": validation or 0.0, "test": test or 0.0}
+    check_fractions(**fractions, seed=seed)
+    rows, indices = _rows_and_indices(root, asked)
+    class_names = _class_names_by_index(root, asked, rows, indices)
+    files = [root / row["file"] for row in rows]
+    found = in_threads(_digest_or_reason, files)
+    unnamed = [each for each in sorted({*root.iterdir()} - {*files}) if _looks_like_picture(each)]
+    skipped = (
+        *(bad for bad in found if isinstance(bad, Skipped)),
+        *(Skipped(file, f"{LABELS} does not name it") for file in unnamed),
+    )
+    _check_skipped(skipped, asked, on_error)
+    good = [index for index, digest in enumerate(found) if isinstance(digest, str)]
+    if not good:
+        raise DataError(asked, f"no file of {LABELS} is a whole picture: {_listed(skipped)}", "mend or replace them")
+    split = Split(tuple(files[index] for index in good), np.array(indices, np.int64)[good])
+    parts = divide(split, [found[index] for index in good], **fractions, seed=seed)
+    if not any(fractions.values()):
+        parts = {"test": split}
+    return Dataset(
+        name=root.resolve().name,
+        task="image-classification",
+        class_names=class_names,
+        skipped=skipped,
+        **parts,  # type: ignore[arg-type]
+    )
+
+
+def _rows_and_indices(root: Path, asked: str) -> tuple[list[dict[str, str]], list[int]]:
+    rows = read_rows(root / LABELS)
+    missing = [column for column in ("file", "class_index") if column not in rows[0]]
+    if missing:
+        found = f"{LABELS} has the columns {', '.join(rows[0])}, and not {' and '.join(missing)}"
+        raise DataError(
+            asked, found, "name the pictures in the column file and their classes, from 0 on, in class_index"
+        )
+    for row in rows:
+        if not row["class_index"].strip().isdecimal():
+            found = f"{LABELS} gives {row['file']!r} the class_index {row['class_index']!r}"
+            raise DataError(asked, found, "number the classes from 0 on")
+    return rows, [int(row["class_index"]) for row in rows]
+
+
+def _class_names_by_index(root: Path, asked: str, rows: list[dict[str, str]], indices: list[int]) -> tuple[str, ...]:
+    """Return a name for each class up to the last, no two of them alike."""
+    if (root / CLASS_INDEX).is_file():
+        names = _class_index(root / CLASS_INDEX, asked)
+        if max(indices) >= len(names):
+            found = f"{LABELS} has the class_index {max(indices)}, and {CLASS_INDEX} names {len(names)} classes"
+            raise DataError(asked, found, "mend one of the two")
+        return names
+    labels = {index: row.get("label", "").strip() for row, index in zip(rows, indices, strict=True)}
+    return _told_apart([(str(index), labels.get(index) or str(index)) for index in range(max(indices) + 1)])
+
+
+def _class_index(file: Path, asked: str) -> tuple[str, ...]:
+    try:
+        numbered = json.loads(file.read_text(encoding="utf-8"))
+        keys_and_names = [numbered[str(index)] for index in range(len(numbered))]
+        return _told_apart([(str(key), str(name)) for key, name in keys_and_names])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        found = f"{CLASS_INDEX} does not name the classes ({type(error).__name__}: {error})"
+        raise DataError(asked, found, 'write it as {"0": ["n01440764", "tench"], ...}, or remove it') from error
+
+
+def _told_apart(names: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the second of each pair, with the first added to those that are not unique: ImageNet has two cranes."""
+    counts = Counter(name for _, name in names)
+    return tuple(name if counts[name] == 1 else f"{name} {key}" for key, name in names)

@@ -198,6 +198,15 @@ def table(
     )
 
 
+def read_rows(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with a header as text, ready for :meth:`Table.encode`.
+
+    Raises:
+        DataError: if the file is missing, damaged or ragged, or has no rows.
+    """
+    return _read(Path(path).expanduser(), f"read the rows of {str(path)!r}")[1]
+
+
 def _read(file: Path, asked: str) -> tuple[list[str], list[dict[str, str]], list[int]]:
     """Return the header, the rows and the line each row ends on."""
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zoo.weights.loading import load_from, load_weights, verify
+from zoo.weights.loading import copy_weights, load_from, load_weights, verify
 from zoo.weights.report import LoadReport
 from zoo.weights.store import Source, find_source
 
-__all__ = ["LoadReport", "Source", "find_source", "load_from", "load_weights", "verify"]
+__all__ = ["LoadReport", "Source", "copy_weights", "find_source", "load_from", "load_weights", "verify"]

@@ -24,6 +24,9 @@ from zoo.errors import WeightsFileError, ZooError, one_line
 
 Array = np.ndarray[Any, Any]
 
+#: The variables of Keras 1, whose number is that of a copy in the session: ``block1_conv1_W_1``.
+_NUMBERED = re.compile(r"^(W|b|gamma|beta|running_mean|running_std)_\d+$")
+
 
 @dataclass(frozen=True)
 class StoredArray:
@@ -182,6 +185,7 @@ def _legacy_arrays(path: Path, group: h5py.Group) -> Iterator[StoredArray]:
             # nested model: then the prefixes are the names of the layers inside.
             inside = owner.rpartition("/")[2] if len(owners) > 1 else layer
             variable = re.sub(r":\d+$", "", variable).removeprefix(f"{layer}_")
+            variable = _NUMBERED.sub(r"\1", variable)
             yield _stored(path, group[layer], name, inside, variable)
 
 

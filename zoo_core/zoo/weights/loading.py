@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from typing import Any, Literal
 
 import keras
@@ -13,8 +14,8 @@ from zoo import registry
 from zoo.building import annotate, build_from, build_of, resolve_options
 from zoo.errors import ArgumentError, WeightsFileError, ZooError, one_line
 from zoo.registry import Entry
-from zoo.weights.formats import Array, open_weights
-from zoo.weights.matching import Match, Plan, plan
+from zoo.weights.formats import Array, StoredArray, WeightFile, open_weights
+from zoo.weights.matching import Match, Plan, plan, targets_of
 from zoo.weights.report import LoadReport
 from zoo.weights.store import Source, find_source
 
@@ -33,7 +34,7 @@ def load_weights(
         source: the path of a Keras ``.h5``, ``.weights.h5`` or ``.keras`` file or of a safetensors file, with our names
             or torch's; for a model built by Zoo, a weights tag as well.
         head: ``"auto"`` loads the head if it fits and otherwise leaves it at its initial values, with a warning in the
-            log; ``"new"`` always leaves it there.
+            log; ``"new"`` always leaves its last layer, the classifier, there.
 
     Raises:
         UnknownNameError: if ``source`` is neither a tag nor a file.
@@ -51,11 +52,7 @@ def load_from(model: keras.Model, source: Source, *, head: Literal["auto", "new"
     known = build_of(model)
     asked = f"load {str(source.path)!r} into {known.qualified if known else model.name!r}"
     with open_weights(source.path) as file:
-        planned = plan(asked, model, file, known.spec if known else None, head)
-        arrays = [_read(asked, match) for match in planned.matches]
-        form = file.format
-    for match, array in zip(planned.matches, arrays, strict=True):
-        match.target.variable.assign(array)
+        form, planned = file.format, _assign(asked, model, file, head)
     report = _report(source, form, planned)
     if known:
         _remember(model, source, report)
@@ -64,6 +61,37 @@ def load_from(model: keras.Model, source: Source, *, head: Literal["auto", "new"
         log.warning(
             "%s: the head is left at its initial values (%s): %s", asked, ", ".join(names), report.initial[0][1]
         )
+    return report
+
+
+def copy_weights(
+    giver: keras.Model, model: keras.Model, *, source: str, head: Literal["auto", "new"] = "auto"
+) -> LoadReport:
+    """Copy the weights of one model in memory to another, as :func:`load_weights` does from a file.
+
+    ``source`` is what the report calls ``giver``.
+    """
+    arrays = []
+    for each in targets_of(giver):
+        read = partial(keras.ops.convert_to_numpy, each.variable)
+        shape = tuple(each.variable.shape)
+        arrays.append(StoredArray(each.name, each.layer.name, each.variable.name, shape, "float32", read))
+    file = WeightFile("model in memory", tuple(arrays))
+    planned = _assign(f"copy the weights of {source!r} to {model.name!r}", model, file, head)
+    report = LoadReport(
+        source=source,
+        format=file.format,
+        layout=planned.layout,
+        sha256="",
+        tag=None,
+        loaded=tuple(match.target.name for match in planned.matches),
+        adapted=(),
+        initial=planned.initial,
+        unused=planned.unused,
+        auxiliary=planned.auxiliary,
+    )
+    if build_of(model):
+        annotate(model, report=report)
     return report
 
 
@@ -97,6 +125,16 @@ def verify(name: str, *, model: str | None = None) -> LoadReport:
     return report
 
 
+def _assign(asked: str, model: keras.Model, file: WeightFile, head: Literal["auto", "new"]) -> Plan:
+    """Give the variables of ``model`` the arrays of ``file``, all of which are read before the first is given."""
+    known = build_of(model)
+    planned = plan(asked, model, file, known.spec if known else None, head)
+    arrays = [_read(asked, match) for match in planned.matches]
+    for match, array in zip(planned.matches, arrays, strict=True):
+        match.target.variable.assign(array)
+    return planned
+
+
 def _read(asked: str, match: Match) -> Array:
     try:
         return np.ascontiguousarray(match.convert(match.array.read()), dtype=match.target.variable.dtype)
@@ -121,6 +159,7 @@ def _report(source: Source, form: str, planned: Plan) -> LoadReport:
         adapted=(),
         initial=planned.initial,
         unused=planned.unused,
+        auxiliary=planned.auxiliary,
     )
 
 

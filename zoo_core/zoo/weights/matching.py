@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,9 @@ _OTHER_NAMES = {
 
 #: Counters that torch keeps beside the statistics of BatchNorm; they have no meaning at inference.
 _COUNTERS = ("num_batches_tracked",)
+
+#: Layers that Keras has named by itself, counting them since the session began.
+_AUTOMATIC = re.compile(r"(conv2d|depthwise_conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d+))?")
 
 _MOST_SHOWN = 5
 
@@ -55,12 +59,16 @@ class Match:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a load will do: the matches, the variables left as they are and why, and the arrays without a place."""
+    """What a load will do: the matches, the variables left as they are and why, and the arrays without a place.
+
+    ``initial`` are the variables left in the head, ``auxiliary`` those left in auxiliary classifiers.
+    """
 
     layout: str
     matches: tuple[Match, ...]
     initial: tuple[tuple[str, str], ...]
     unused: tuple[str, ...]
+    auxiliary: tuple[tuple[str, str], ...]
 
 
 def plan(
@@ -68,32 +76,32 @@ def plan(
 ) -> Plan:
     """Match every variable of ``model`` to an array of ``file`` by the name of its layer, through the best layout.
 
-    Only the head may differ: with ``head="auto"`` its layers are left at their initial values from the first one that
-    does not fit; with ``"new"``, all are.
+    Only the head and the auxiliary classifiers may differ: with ``head="auto"`` the layers of each are left at their
+    initial values from the first one that does not fit; with ``"new"``, the last one, the classifier, always is.
 
     Raises:
-        WeightsMismatchError: if a variable outside the head has no array of its shape, or an array outside the head no
+        WeightsMismatchError: if a variable outside them has no array of its shape, or an array outside them no
             variable, listing the first differences.
     """
     targets = list(targets_of(model))
-    heads = spec.head if spec else ()
-    layouts = {"own": _unchanged, **(_layouts(spec) if spec else {})}
-    attempts = [_Attempt.of(name, layout, targets, file, heads) for name, layout in layouts.items()]
-    best = max(attempts, key=lambda attempt: attempt.score)
+    heads = (spec.head, *spec.auxiliary) if spec else ()
+    best = max(_attempts(spec, targets, file, heads), key=lambda attempt: attempt.score)
     best.check(asked)
-    fitting = best.fitting_heads()
-    replaced = heads[-1:] if head == "new" else ()
-    matches, initial, spare = [], [], list(best.spare_in_head)
+    unfit = best.unfit()
+    replaced = {name for chain in heads for name in chain[-1:]} if head == "new" else set()
+    matches, spare = [], list(best.spare_in_heads)
+    initial: list[tuple[str, str]] = []
+    auxiliary: list[tuple[str, str]] = []
     for target, array in best.pairs:
         name = target.layer.name
-        if name in replaced or (name in heads and name not in fitting):
+        if name in replaced or name in unfit:
             reason = "a new head was asked for" if name in replaced else _difference(target, array)
-            initial.append((target.name, reason))
+            (initial if name in heads[0] else auxiliary).append((target.name, reason))
             spare += [array.name] if array else []
         else:
             assert array is not None  # check() has seen to it
             matches.append(Match(target, array, _conversion(target, array)[1]))
-    return Plan(best.layout, tuple(matches), tuple(initial), tuple(spare))
+    return Plan(best.layout, tuple(matches), tuple(initial), tuple(spare), tuple(auxiliary))
 
 
 def targets_of(model: keras.Model) -> Iterator[Target]:
@@ -111,28 +119,35 @@ class _Attempt:
     """The model's variables paired with a file's arrays through one layout."""
 
     layout: str
-    heads: tuple[str, ...]
+    heads: tuple[tuple[str, ...], ...]
     pairs: tuple[tuple[Target, StoredArray | None], ...]
     spare: tuple[StoredArray, ...]
-    spare_in_head: tuple[str, ...]
+    spare_in_heads: tuple[str, ...]
 
     @classmethod
     def of(
-        cls, name: str, layout: Callable[[str], str], targets: list[Target], file: WeightFile, heads: tuple[str, ...]
+        cls,
+        name: str,
+        layout: Callable[[str], str],
+        targets: list[Target],
+        arrays: _Groups,
+        heads: tuple[tuple[str, ...], ...],
     ) -> _Attempt:
-        arrays = _by_layer(file.arrays)
         pairs = tuple((target, _array_for(target, arrays.get(layout(target.layer.name), {}))) for target in targets)
         used = {array.name for _, array in pairs if array}
-        foreign_heads = {layout(head) for head in heads}
+        foreign_heads = {layout(layer) for chain in heads for layer in chain}
         spare = [
-            a for group in arrays.values() for a in group.values() if a.name not in used and a.variable not in _COUNTERS
+            (layer in foreign_heads, array)
+            for layer, group in arrays.items()
+            for array in group.values()
+            if array.name not in used and array.variable not in _COUNTERS
         ]
         return cls(
             name,
             heads,
             pairs,
-            tuple(array for array in spare if array.layer not in foreign_heads),
-            tuple(array.name for array in spare if array.layer in foreign_heads),
+            tuple(array for in_head, array in spare if not in_head),
+            tuple(array.name for in_head, array in spare if in_head),
         )
 
     @property
@@ -145,7 +160,7 @@ class _Attempt:
         wrong = [
             f"{target.name} {_difference(target, array)}"
             for target, array in self.pairs
-            if target.layer.name not in self.heads and not (array and _fits(target, array))
+            if not any(target.layer.name in chain for chain in self.heads) and not (array and _fits(target, array))
         ]
         wrong += [f"{array.name} {array.shape} of the file has no place in the model" for array in self.spare]
         if wrong:
@@ -159,13 +174,27 @@ class _Attempt:
                 "nothing was loaded; choose the model or the options that the file was saved with",
             )
 
-    def fitting_heads(self) -> tuple[str, ...]:
-        unfit = {t.layer.name for t, a in self.pairs if t.layer.name in self.heads and not (a and _fits(t, a))}
-        position = min((self.heads.index(name) for name in unfit), default=len(self.heads))
-        return self.heads[:position]
+    def unfit(self) -> set[str]:
+        """The layers of each head from the first on that does not fit."""
+        misfits = {target.layer.name for target, array in self.pairs if not (array and _fits(target, array))}
+        first = [next((at for at, name in enumerate(chain) if name in misfits), len(chain)) for chain in self.heads]
+        return {name for chain, at in zip(self.heads, first, strict=True) for name in chain[at:]}
 
 
 # -- names
+
+#: The arrays of a file by layer and variable.
+_Groups = dict[str, dict[str, StoredArray]]
+
+
+def _attempts(
+    spec: ModelSpec | None, targets: list[Target], file: WeightFile, heads: tuple[tuple[str, ...], ...]
+) -> Iterator[_Attempt]:
+    arrays = _by_layer(file.arrays)
+    yield _Attempt.of("own", _unchanged, targets, arrays, heads)
+    for name, layout in (_layouts(spec) if spec else {}).items():
+        yield _Attempt.of(name, layout, targets, arrays, heads)
+        yield _Attempt.of(name, layout, targets, _renumbered(arrays), heads)
 
 
 def _unchanged(layer: str) -> str:
@@ -180,15 +209,28 @@ def _layouts(spec: ModelSpec) -> dict[str, Callable[[str], str]]:
     return layouts
 
 
-def _by_layer(arrays: Iterable[StoredArray]) -> dict[str, dict[str, StoredArray]]:
+def _by_layer(arrays: Iterable[StoredArray]) -> _Groups:
     """Group the arrays by layer, less the ``module.`` that torch's DataParallel puts before every name."""
     arrays = list(arrays)
     wrapped = all(array.layer.startswith("module.") for array in arrays)
-    groups: dict[str, dict[str, StoredArray]] = {}
+    groups: _Groups = {}
     for array in arrays:
         layer = array.layer.removeprefix("module.") if wrapped else array.layer
         groups.setdefault(layer, {})[array.variable] = array
     return groups
+
+
+def _renumbered(arrays: _Groups) -> _Groups:
+    """Count the layers that Keras has named by itself from 1 on: ``conv2d`` and ``conv2d_95`` may both be the first."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for layer in arrays:
+        automatic = _AUTOMATIC.fullmatch(layer)
+        if automatic:
+            found.setdefault(automatic[1], []).append((int(automatic[2] or 0), layer))
+    names = {
+        layer: f"{kind}_{place}" for kind, layers in found.items() for place, (_, layer) in enumerate(sorted(layers), 1)
+    }
+    return {names.get(layer, layer): group for layer, group in arrays.items()}
 
 
 def _array_for(target: Target, arrays: dict[str, StoredArray]) -> StoredArray | None:
@@ -215,18 +257,17 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
         return expected, lambda a: a.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
     if isinstance(layer, keras.layers.Conv2D):
         height, width, inputs, outputs = shape
+        if height == width == 1 and len(array.shape) == 2:  # what is linear in the file is a 1x1 convolution here
+            return (outputs, inputs), lambda a: a.transpose()[None, None]
         return (outputs, inputs, height, width), lambda a: a.transpose(2, 3, 1, 0)
     if isinstance(layer, keras.layers.Dense):
         inputs, outputs = shape
-        maps = _flattened_maps(layer)
-        if maps is None:
-            return (outputs, inputs), np.transpose
         # torch flattens (channels, height, width), Keras (height, width, channels).
-        height, width, channels = maps
-        return (
-            outputs,
-            inputs,
-        ), lambda a: a.reshape(outputs, channels, height, width).transpose(2, 3, 1, 0).reshape(inputs, outputs)
+        height, width, channels = _flattened_maps(layer) or (1, 1, inputs)
+        maps = (outputs, channels, height, width)
+        # What is a convolution of whole maps in the file is linear here.
+        stored = maps if len(array.shape) == 4 else (outputs, inputs)
+        return stored, lambda a: a.reshape(maps).transpose(2, 3, 1, 0).reshape(inputs, outputs)
     return shape, np.asarray
 
 
@@ -253,4 +294,6 @@ def _difference(target: Target, array: StoredArray | None) -> str:
         return f"{shape} has no array in the file"
     if not array.dtype.startswith("f"):
         return f"{shape} would get {array.dtype} values, not floating-point ones"
+    if _fits(target, array):
+        return f"{shape} comes after a layer that does not fit"
     return f"has the shape {_conversion(target, array)[0]} in the model and {array.shape} in the file"

@@ -8,12 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LoadReport:
-    """The outcome of one load: every variable of the model stands in ``loaded`` or in ``initial``.
+    """The outcome of one load: every variable of the model stands in ``loaded``, ``initial`` or ``auxiliary``.
 
     - ``loaded``: variables that got their array from the file, as ``layer/variable``;
     - ``adapted``: those among them whose array was changed on the way, with what was done to it;
     - ``initial``: variables left at their initial value, all of them in the head, with the reason;
-    - ``unused``: arrays of the file that found no place in the model, all of them of the head.
+    - ``unused``: arrays of the file that found no place in the model, all of them of a head or auxiliary classifier;
+    - ``auxiliary``: variables of auxiliary classifiers left at their initial value, with the reason. The model's own
+      outputs do not depend on them.
 
     ``layout`` names the naming scheme that the file was found to follow, ``"own"`` being that of the model itself.
     """
@@ -27,6 +29,7 @@ class LoadReport:
     adapted: tuple[tuple[str, str], ...]
     initial: tuple[tuple[str, str], ...]
     unused: tuple[str, ...]
+    auxiliary: tuple[tuple[str, str], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain lists and strings, ready for JSON."""
@@ -36,7 +39,7 @@ class LoadReport:
         lines = [f"{len(self.loaded)} variables loaded from {self.source} ({self.format}, {self.layout} names)"]
         for name, reason in self.adapted:
             lines.append(f"adapted: {name} ({reason})")
-        for name, reason in self.initial:
+        for name, reason in (*self.initial, *self.auxiliary):
             lines.append(f"left at its initial value: {name} ({reason})")
         for name in self.unused:
             lines.append(f"not used: {name}")

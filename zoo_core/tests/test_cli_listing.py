@@ -1,0 +1,333 @@
+"""The commands that only look, run in this process: what they print, and that every mistake is one clear line."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from zoo import registry
+from zoo.cli import listing
+from zoo.specs import Preprocessing
+
+Zoo = Callable[..., tuple[int, str, str]]
+Install = Callable[..., None]
+
+ACME = """\
+from zoo import ModelSpec, ParameterCount, StrategySpec, WeightsSpec, hookimpl
+
+def model(name, **more):
+    return ModelSpec(
+        name=name, builder="acme:build", input_shape=(4,), classes=2, parameters=ParameterCount(1_234, 1_000),
+        summary="a net of acme", task="classification", **more,
+    )
+
+@hookimpl
+def zoo_models():
+    yield model("acmenet", aliases=("acme",), config={"depth": 4}, paper="https://example.org", year=2026)
+    yield model("acmenet_wide")
+
+@hookimpl
+def zoo_weights():
+    yield WeightsSpec(
+        model="acmenet", name="tiny", source="acme.h5", sha256="0" * 64, classes=2, summary="two of them",
+        class_names=("cat", "dog"), metrics={"top-1": 0.75},
+    )
+
+@hookimpl
+def zoo_strategies():
+    yield StrategySpec(name="gently", phases="acme:phases", summary="train gently", config={"layers": 3})
+"""
+
+BROKEN = "raise RuntimeError('no licence')"
+
+
+# -- zoo list
+
+
+def test_a_model_is_listed_with_its_count_input_weights_and_plugin(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    status, out, err = zoo("list", "acmenet")
+    line = next(line for line in out.splitlines() if line.startswith("acmenet "))
+    assert line.split() == ["acmenet", "1,234", "4", "zoo-acme", "tiny", "a", "net", "of", "acme"]
+    assert (status, err) == (0, "")
+
+
+def test_a_word_is_looked_for_anywhere_in_the_name_and_a_pattern_is_a_pattern(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    assert _names(zoo("list", "net_wi", "--json")) == ["acmenet_wide"]
+    assert _names(zoo("list", "acme*", "--json")) == ["acmenet", "acmenet_wide"]
+    assert _names(zoo("list", "*cmenet", "--json")) == ["acmenet"]
+
+
+def test_a_list_can_be_narrowed_to_models_with_weights_to_a_plugin_and_to_a_task(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    acme = ("list", "--plugin", "zoo-acme", "--json")
+    assert _names(zoo(*acme, "--weights")) == ["acmenet"]
+    assert _names(zoo(*acme, "--no-weights")) == ["acmenet_wide"]
+    assert _names(zoo(*acme, "--task", "regression")) == []
+    assert _names(zoo(*acme, "--task", "classification")) == ["acmenet", "acmenet_wide"]
+
+
+def test_datasets_and_strategies_are_listed_too(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    assert "digits" in _names(zoo("list", "--datasets", "--json"))
+    assert "gently" in _names(zoo("list", "--strategies", "--json"))
+    assert "layers=3  zoo-acme  train gently" in zoo("list", "--strategies", "gent")[1]
+
+
+def test_an_empty_list_says_so_and_is_no_error(zoo: Zoo) -> None:
+    count = len(registry.list_models())
+    assert zoo("list", "nosuch") == (0, "", f"none of the {count:,} models is like that\n")
+    assert zoo("list", "nosuch", "--json")[:2] == (0, "[]\n")
+
+
+def test_a_narrow_terminal_keeps_one_line_for_each_model(
+    zoo: Zoo, install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("zoo-acme", ACME.replace("a net of acme", "a net of acme " * 20))
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = zoo("list", "acmenet")[1].splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 60
+    assert "zoo-acme" not in lines[2]
+
+
+def test_a_broken_plugin_is_one_line_on_stderr_and_the_list_is_whole(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    install("zoo-broken", BROKEN)
+    status, out, err = zoo("list")
+    assert (status, err) == (0, "1 plugin is broken; see zoo plugins\n")
+    assert "acmenet" in out
+
+
+# -- zoo info
+
+
+def test_info_shows_what_the_record_holds(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    _, out, _ = zoo("info", "acme")
+    for part in (
+        "zoo-acme/acmenet",
+        "1,234, 1,000 of them trainable",
+        "https://example.org (2026)",
+        "depth = 4",
+        "2 (cat, dog)",
+        "top-1 0.75",
+    ):
+        assert part in out
+
+
+def test_info_as_json_holds_the_record_and_its_weights(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    document = json.loads(zoo("info", "acmenet", "--json")[1])
+    assert document["parameters"] == {"total": 1234, "trainable": 1000}
+    assert document["qualified"] == "zoo-acme/acmenet"
+    assert [each["name"] for each in document["weights"]] == ["tiny"]
+
+
+def test_preprocessing_is_put_into_words() -> None:
+    torch = Preprocessing(scale=1 / 255, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
+    assert listing.in_words(torch, (224, 224, 3)) == (
+        "shorter side to 256, the centre 224x224 cut out, bilinear",
+        "red, green, blue",
+        "(p / 255 - (0.5, 0.4, 0.3)) / (0.2, 0.2, 0.1) for each pixel value p of 0 to 255",
+    )
+    squeezed = Preprocessing(resize="squeeze", channels="grey")
+    assert listing.in_words(squeezed, (28, 28, 1)) == (
+        "squeezed to 28x28, bilinear",
+        "grey",
+        "pixel values of 0 to 255 as they are",
+    )
+    assert "standard deviation" in listing.in_words(Preprocessing(per_image=True), (24, 24, 3))[-1]
+
+
+# -- zoo plugins
+
+
+def test_plugins_shows_distribution_phase_and_reason_of_a_fault_and_the_traceback_when_asked(
+    zoo: Zoo, install: Install
+) -> None:
+    install("zoo-acme", ACME)
+    install("zoo-broken", BROKEN)
+    status, out, err = zoo("plugins")
+    assert status == 0
+    assert "2 models, 1 weights tag, 1 strategy" in out
+    assert "zoo-broken 1.2  zoo_broken_plugin fails in phase import\n  RuntimeError: no licence" in out
+    assert "Traceback" not in out
+    assert "--traceback" in err
+    assert "Traceback (most recent call last)" in zoo("plugins", "--traceback")[1]
+
+
+def test_plugins_as_json_counts_the_records_and_names_the_faults(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    install("zoo-broken", BROKEN)
+    plugins = {each["distribution"]: each for each in json.loads(zoo("plugins", "--json")[1])}
+    assert plugins["zoo-acme"]["records"] == {"models": 2, "weights": 1, "strategies": 1}
+    assert plugins["zoo-broken"]["faults"][0]["phase"] == "import"
+
+
+# -- zoo prefer
+
+
+def test_a_preference_is_kept_shown_and_forgotten(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    install("zoo-copy", ACME)
+    status, _, err = zoo("info", "acmenet")
+    assert status == 1
+    assert "zoo-acme/acmenet and zoo-copy/acmenet" in err
+    assert zoo("prefer", "acmenet", "zoo-copy")[0] == 0
+    assert json.loads(zoo("prefer", "--json")[1]) == {"acmenet": "zoo-copy"}
+    assert "zoo-copy/acmenet" in zoo("info", "acmenet")[1]
+    assert zoo("prefer", "--forget", "acmenet")[0] == 0
+    assert "no preferences" in zoo("prefer")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("acmenet",), "say of which distribution"),
+        (("acmenet", "zoo-resnet"), "offered by zoo-acme"),
+        (("--forget", "acmenet"), "no preference for 'acmenet'"),
+        (("acmenet", "zoo-acme", "--forget", "acmenet"), "either"),
+    ],
+)
+def test_a_preference_that_cannot_be_is_an_error(
+    words: tuple[str, ...], reason: str, zoo: Zoo, install: Install
+) -> None:
+    install("zoo-acme", ACME)
+    status, out, err = zoo("prefer", *words)
+    assert (status, out) == (1, "")
+    assert reason in err
+
+
+# -- zoo weights list
+
+
+def test_weights_are_listed_by_model_and_tag(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", ACME)
+    assert "acmenet.tiny        2  top-1 0.75  zoo-acme  two of them" in zoo("weights", "list", "acme")[1]
+    (document,) = json.loads(zoo("weights", "list", "acme", "--json")[1])
+    assert (document["model"], document["name"], document["class_names"]) == ("acmenet", "tiny", ["cat", "dog"])
+    assert zoo("weights", "list", "nosuch")[:2] == (0, "")
+
+
+# -- commands of plugins
+
+
+COMMANDS = """\
+import click
+from zoo import hookimpl
+
+@hookimpl
+def zoo_commands(app):
+    @app.command("{name}")
+    def command():
+        "Say hello."
+        click.echo("hello from a plugin")
+"""
+
+
+def test_a_plugin_adds_a_command(zoo: Zoo, install: Install) -> None:
+    install("zoo-hello", COMMANDS.format(name="hello"))
+    assert zoo("hello") == (0, "hello from a plugin\n", "")
+    assert "hello     Say hello." in zoo("--help")[1]
+
+
+def test_a_plugin_cannot_replace_a_command_of_ours(zoo: Zoo, install: Install) -> None:
+    install("zoo-thief", COMMANDS.format(name="prefer"))
+    assert "no preferences" in zoo("prefer")[2]
+    status, out, err = zoo("--help")
+    assert (status, out.count("\n  prefer ")) == (0, 1)
+    assert err.count("\n") == 1
+    assert "zoo-thief" in err
+    assert "'prefer' is there already" in err
+    assert "fails in phase zoo_commands" in zoo("plugins")[1]
+
+
+def test_commands_that_cannot_be_added_leave_the_others(zoo: Zoo, install: Install) -> None:
+    install("zoo-hello", COMMANDS.format(name="hello"))
+    install("zoo-mad", COMMANDS.format(name="mad").replace("    @app", "    1 / 0\n    @app"))
+    status, out, err = zoo("hello")
+    assert (status, out) == (0, "hello from a plugin\n")
+    assert "zoo-mad are missing: ZeroDivisionError" in err
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("info", "resnet5O"), "zoo: find the model 'resnet5O': none of the "),
+        (("info",), "zoo: missing argument 'NAME'; see zoo info --help"),
+        (("list", "--foo"), "zoo: no such option '--foo'; see zoo list --help"),
+        (
+            ("list", "--task", "cooking"),
+            "'cooking' is not one of 'image-classification', 'classification', 'regression'",
+        ),
+        (("list", "--plugin", "zoo-resnot"), "zoo: list what the plugin 'zoo-resnot' offers: "),
+        (("list", "--datasets", "--weights"), "not with --datasets; see zoo list --help"),
+        (("lst",), "zoo: there is no command 'lst'; did you mean list?; see zoo --help"),
+        (("weights", "verfy"), "see zoo weights --help"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_1(words: tuple[str, ...], message: str, zoo: Zoo) -> None:
+    status, out, err = zoo(*words)
+    assert (status, out) == (1, "")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def _failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(registry, "find_model", fail)
+
+
+def test_what_nobody_expected_is_one_line_that_says_it_is_a_bug(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    _failing(monkeypatch, KeyError("stem"))
+    status, out, err = zoo("info", "lenet5")
+    assert (status, out) == (1, "")
+    assert err == ("zoo: a bug in zoo or in a plugin: KeyError: 'stem'; --debug shows where, please report it\n")
+
+
+@pytest.mark.parametrize("words", [("--debug", "info", "lenet5"), ("info", "lenet5", "--debug")])
+def test_debug_lets_the_error_through_wherever_it_stands(
+    words: tuple[str, ...], zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _failing(monkeypatch, KeyError("stem"))
+    with pytest.raises(KeyError, match="stem"):
+        zoo(*words)
+
+
+def test_a_refusal_of_the_system_is_no_bug(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    _failing(monkeypatch, PermissionError(errno.EACCES, "Permission denied", "/root/run"))
+    assert zoo("info", "lenet5")[::2] == (1, "zoo: the system refuses /root/run: permission denied\n")
+
+
+def test_ctrl_c_is_130_and_one_line(zoo: Zoo, monkeypatch: pytest.MonkeyPatch) -> None:
+    _failing(monkeypatch, KeyboardInterrupt())
+    status, out, err = zoo("info", "lenet5")
+    assert (status, out, err.split()) == (130, "", ["zoo:", "interrupted"])
+
+
+def test_the_help_of_every_command_ends_with_an_example(zoo: Zoo) -> None:
+    commands = ["list", "info", "plugins", "prefer", "build", "train", "evaluate", "predict", "demo"]
+    for words in [*([each] for each in commands), ["weights", "list"], ["weights", "verify"]]:
+        status, out, _ = zoo(*words, "--help")
+        assert status == 0
+        assert f"Example:\n    zoo {' '.join(words)}" in out
+
+
+def test_no_command_is_the_help(zoo: Zoo) -> None:
+    assert zoo() == zoo("--help")
+    assert "verify" in zoo("weights")[1]
+
+
+def _names(answer: tuple[int, str, str]) -> list[str]:
+    return [each["name"] for each in json.loads(answer[1])]

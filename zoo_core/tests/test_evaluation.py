@@ -1,0 +1,190 @@
+"""The figures of an evaluation, against figures worked out by hand or by scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+import zoo
+from zoo.building import annotate, build_of
+from zoo.data import Dataset, Split
+from zoo.data.pipeline import arrays
+from zoo.errors import ArgumentError, DataError, RunError, UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return zoo.load_data("digits")
+
+
+@pytest.fixture(scope="module")
+def model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return zoo.build("mlp")
+
+
+def table(inputs: Any, labels: Any, task: Any = "regression", class_names: tuple[str, ...] = ()) -> Dataset:
+    split = Split(np.asarray(inputs, np.float32), np.asarray(labels))
+    return Dataset(name="rows", task=task, test=split, class_names=class_names)
+
+
+def rows_model(name: str, kernel: Any, bias: Any, **options: Any) -> keras.Model:
+    built = zoo.build(name, input_shape=(len(kernel),), **options)
+    built.set_weights([np.asarray(kernel, np.float32), np.asarray(bias, np.float32)])
+    return built
+
+
+def test_accuracies_and_loss_are_those_of_scikit_learn(model: keras.Model, digits: Dataset) -> None:
+    build = build_of(model)
+    inputs, labels = arrays(digits.test, build.preprocessing, model.input_shape[1:])
+    probabilities = model.predict(inputs, verbose=0).astype(np.float64)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    metrics = zoo.evaluate(model, digits)
+    assert metrics.top1 == sklearn_metrics.accuracy_score(labels, probabilities.argmax(axis=1))
+    assert metrics.top5 == pytest.approx(sklearn_metrics.top_k_accuracy_score(labels, probabilities, k=5))
+    assert metrics.loss == pytest.approx(sklearn_metrics.log_loss(labels, probabilities), rel=1e-5)
+    recall = sklearn_metrics.recall_score(labels, probabilities.argmax(axis=1), average=None)
+    assert list(metrics.per_class.values()) == pytest.approx(list(recall))
+    assert (metrics.count, metrics.split, metrics.task) == (len(labels), "test", "image-classification")
+
+
+def test_logits_give_the_figures_of_their_probabilities(model: keras.Model, digits: Dataset) -> None:
+    logits = zoo.build("mlp", classifier_activation=None)
+    logits.set_weights(model.get_weights())
+    assert zoo.evaluate(logits, digits).loss == pytest.approx(zoo.evaluate(model, digits).loss, rel=1e-5)
+
+
+def test_the_batch_size_changes_nothing(model: keras.Model, digits: Dataset) -> None:
+    one, other = (zoo.evaluate(model, digits, batch_size=size) for size in (7, 1000))
+    assert one.loss == pytest.approx(other.loss, rel=1e-6)
+    assert one.per_class == other.per_class
+
+
+def test_one_sigmoid_unit_is_the_probability_of_the_second_class() -> None:
+    model = rows_model("logistic_regression", [[1.0]], [0.0])
+    metrics = zoo.evaluate(model, table([[2], [-2], [2], [-1]], [1, 0, 0, 0], "classification", ("no", "yes")))
+    assert metrics.top1 == 0.75
+    assert metrics.per_class == {"no": pytest.approx(2 / 3), "yes": 1.0}
+    expected = -np.log([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2)), 1 / (1 + np.exp(-1))]).mean()
+    assert metrics.loss == pytest.approx(expected)
+    assert metrics.top5 is None
+
+
+def test_a_certain_mistake_costs_a_finite_loss() -> None:
+    model = rows_model("logistic_regression", [[1000.0]], [0.0])
+    metrics = zoo.evaluate(model, table([[1]], [0], "classification", ("no", "yes")))
+    assert metrics.loss == pytest.approx(-np.log(1e-7))
+
+
+def test_regression_has_errors_in_the_targets_unit() -> None:
+    model = rows_model("linear_regression", [[2.0]], [1.0])
+    metrics = zoo.evaluate(model, table([[0], [1], [2]], np.float32([1, 5, 2])))
+    assert metrics == zoo.Metrics(
+        "regression",
+        "test",
+        3,
+        loss=pytest.approx(13 / 3),
+        mae=pytest.approx(5 / 3),
+        rmse=pytest.approx((13 / 3) ** 0.5),
+        r2=pytest.approx(1 - 13 / (26 / 3)),
+    )
+    assert str(metrics) == "MAE 1.6667, RMSE 2.0817, R2 -0.5000, loss 4.3333 on 3 test samples"
+
+
+def test_alike_targets_have_no_share_of_variance() -> None:
+    model = rows_model("linear_regression", [[2.0]], [1.0])
+    assert zoo.evaluate(model, table([[0], [1]], np.float32([1, 1]))).r2 is None
+
+
+# -- classes by name
+
+
+def test_classes_are_matched_by_name_in_whatever_order_and_number(digits: Dataset) -> None:
+    model = zoo.build("mlp")
+    annotate(model, class_names=digits.class_names)
+    every = zoo.evaluate(model, digits)
+    turned = zoo.evaluate(model, zoo.load_data("digits", classes=range(9, -1, -1)))
+    assert turned.top1 == every.top1
+    assert turned.per_class == every.per_class
+    few = zoo.evaluate(model, zoo.load_data("digits", classes=(8, 3)))
+    assert few.per_class == {name: every.per_class[name] for name in ("3", "8")}
+
+
+def test_classes_that_the_model_does_not_know_are_listed(digits: Dataset) -> None:
+    model = zoo.build("mlp", classes=3)
+    annotate(model, class_names=("1", "2", "twelve"))
+    with pytest.raises(DataError, match="the model does not know '0', '3', '4', '5', '6' and 2 more"):
+        zoo.evaluate(model, zoo.load_data("digits", classes=range(9)))
+    with pytest.raises(DataError, match="its classes are '1', '2', 'twelve'"):
+        zoo.evaluate(model, digits)
+
+
+def test_without_names_the_number_of_classes_has_to_be_the_same(digits: Dataset) -> None:
+    with pytest.raises(DataError, match="the data has 10 classes and the model 4 without names"):
+        zoo.evaluate(zoo.build("mlp", classes=4), digits)
+    with pytest.raises(DataError, match="the data has 10 classes and the model 2 without names"):
+        zoo.evaluate(zoo.build("mlp", classes=1), digits)
+
+
+# -- what is evaluated, on what
+
+
+def test_the_split_is_the_one_furthest_from_training_or_the_one_asked_for(model: keras.Model, digits: Dataset) -> None:
+    assert zoo.evaluate(model, digits, split="train").count == len(digits.train)
+    assert zoo.evaluate(model, replace(digits, test=None)).split == "validation"
+    assert zoo.evaluate(model, replace(digits, test=None, validation=None)).split == "train"
+    with pytest.raises(ArgumentError, match="no split 'tset'; choose among train, validation, test"):
+        zoo.evaluate(model, digits, split="tset")
+    with pytest.raises(DataError, match="no samples"):
+        zoo.evaluate(model, replace(digits, test=None, validation=None, train=None))
+
+
+def test_a_name_with_weights_is_evaluated(shared: Path) -> None:
+    pictures = zoo.load_data("synthetic_images", count=20, classes=10)
+    weights = shared / "weights" / "resnet20_cifar10.safetensors"
+    metrics = zoo.evaluate("resnet20_cifar", pictures, weights=weights)
+    assert metrics == zoo.evaluate(zoo.build("resnet20_cifar", weights=str(weights)), pictures)
+
+
+def test_what_cannot_be_evaluated_is_refused(model: keras.Model, digits: Dataset, tmp_path: Path) -> None:
+    rows = table([[0.0] * 8], np.float32([1]))
+    plain = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    (tmp_path / "folder").mkdir()
+    for given, data, options, error, message in [
+        ("lenet5", digits, {}, ArgumentError, "without weights has random values; pass weights="),
+        ("lenet6", digits, {}, UnknownNameError, "did you mean"),
+        (plain, digits, {}, ArgumentError, "was not built by Zoo; build it with zoo.build"),
+        (None, digits, {}, ArgumentError, "a NoneType is no model"),
+        (model, digits, {"weights": "x"}, ArgumentError, "a model that has its own"),
+        (tmp_path / "folder", digits, {}, RunError, "it is no run"),
+        (str(tmp_path / "folder"), digits, {}, RunError, "it is no run"),
+        (model, rows, {}, ArgumentError, "the model predicts classes and the data holds numbers"),
+        (zoo.build("linear_regression"), digits, {}, ArgumentError, "predicts a number and the data holds classes"),
+        (zoo.build("mlp", include_top=False), digits, {}, ArgumentError, "built without its top"),
+        (model, digits, {"batch_size": 0}, ArgumentError, "not positive"),
+    ]:
+        with pytest.raises(error, match=message):
+            zoo.evaluate(given, data, **options)
+
+
+def test_rows_that_were_encoded_otherwise_than_in_training_are_refused(tmp_path: Path) -> None:
+    for name, factor in (("one", 1), ("two", 50)):
+        lines = [f"{number * factor},{number}" for number in range(20)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["x,y", *lines]))
+    one, two = (zoo.load_data(tmp_path / f"{name}.csv", target="y") for name in ("one", "two"))
+    run = zoo.transfer("linear_regression", one, "full", epochs=1, progress=False)
+    assert zoo.evaluate(run, one) == run.metrics
+    with pytest.raises(DataError, match="encoded otherwise"):
+        zoo.evaluate(run, two)
+
+
+def test_figures_go_to_json_and_come_back(model: keras.Model, digits: Dataset) -> None:
+    metrics = zoo.evaluate(model, digits)
+    assert zoo.Metrics(**metrics.as_dict()) == metrics
+    assert list(metrics.figures()) == ["top-1", "top-5", "loss"]

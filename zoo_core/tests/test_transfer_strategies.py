@@ -1,0 +1,168 @@
+"""Which layers learn, and which stay as they are to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.errors import ArgumentError, PluginError
+from zoo.transfer import ALL, Phase
+from zoo.transfer.strategies import full, head, last_layers
+
+STRATEGY = """\
+from zoo import StrategySpec, hookimpl
+
+@hookimpl
+def zoo_strategies():
+    yield StrategySpec(
+        name="only", phases="zoo_toys.builders:only", summary="one layer", config={{"layer": {layer!r}}}
+    )
+"""
+
+PHASES = """\
+from zoo.transfer import ALL, Phase
+
+def only(model, *, epochs, learning_rate, layer):
+    return [Phase("one", (layer,), 1, 0.01), Phase("all", ALL, epochs - 1, 0.001)]
+"""
+
+
+def variables(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        f"{layer.name}/{each.name}": keras.ops.convert_to_numpy(each)
+        for layer in model.layers
+        for each in layer.weights
+    }
+
+
+def changed(before: keras.Model, after: keras.Model) -> set[str]:
+    old, new = variables(before), variables(after)
+    return {name for name in old if old[name].shape == new[name].shape and not np.array_equal(old[name], new[name])}
+
+
+@pytest.fixture(autouse=True)
+def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each of many trainings the pictures, which the tests of runs look at."""
+    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+
+
+@pytest.fixture(scope="module")
+def resnet() -> keras.Model:
+    return zoo.build("resnet20_cifar", classes=2, depths=(1, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def pictures() -> zoo.Dataset:
+    return zoo.load_data("synthetic_images", count=24, classes=2, validation=0.0)
+
+
+def test_the_head_learns_and_the_weights_and_statistics_of_the_backbone_keep_every_bit(
+    resnet: keras.Model, pictures: zoo.Dataset
+) -> None:
+    run = zoo.transfer(resnet, pictures, "head", epochs=1, batch_size=8, seed=0, progress=False)
+    assert changed(resnet, run.model) == {"predictions/kernel", "predictions/bias"}
+    assert len(run.model.trainable_weights) == len(resnet.trainable_weights)  # all can learn again
+
+
+def test_training_everything_moves_every_weight_and_every_statistic(resnet: keras.Model, pictures: zoo.Dataset) -> None:
+    run = zoo.transfer(resnet, pictures, "full", epochs=1, batch_size=8, seed=0, progress=False)
+    assert changed(resnet, run.model) == set(variables(resnet))
+
+
+def test_the_layers_from_a_named_one_on_learn_with_their_statistics_and_no_other(
+    resnet: keras.Model, pictures: zoo.Dataset
+) -> None:
+    run = zoo.transfer(
+        resnet,
+        pictures,
+        "last_layers",
+        from_layer="conv4_block1_1_conv",
+        epochs=1,
+        batch_size=8,
+        seed=0,
+        progress=False,
+    )
+    layers = {name.partition("/")[0] for name in changed(resnet, run.model)}
+    assert layers == {f"conv4_block1_{each}" for each in ("1_conv", "1_bn", "2_conv", "2_bn")} | {"predictions"}
+    assert all(f"conv4_block1_1_bn/{each}" in changed(resnet, run.model) for each in ("gamma", "moving_mean"))
+
+
+def test_the_last_layers_are_counted_among_those_with_weights() -> None:
+    (phase,) = last_layers(zoo.build("lenet5"), epochs=3, learning_rate=None, layers=2)
+    assert phase == Phase("last layers", ("f6", "predictions"), 3, 1e-4)
+
+
+@pytest.mark.parametrize("layers", [0, 6, True, 1.5])
+def test_a_count_of_layers_that_the_network_has_not_is_refused(layers: Any) -> None:
+    with pytest.raises(ArgumentError, match="it has 5 layers with weights; pass layers=1 to 5"):
+        last_layers(zoo.build("lenet5"), epochs=1, learning_rate=None, layers=layers)
+
+
+def test_a_misspelt_layer_gets_a_suggestion() -> None:
+    with pytest.raises(ArgumentError, match="no such layer; did you mean 'conv4_block1_1_conv'"):
+        last_layers(zoo.build("resnet20_cifar"), epochs=1, learning_rate=None, from_layer="conv4_block1_1_cnv")
+
+
+def test_a_layer_behind_all_weights_is_refused() -> None:
+    model = zoo.build("mlp", include_top=False)
+    with pytest.raises(ArgumentError, match="the last to have some is 'hidden2'"):
+        last_layers(model, epochs=1, learning_rate=None, from_layer="hidden2_activation")
+
+
+def test_everything_is_trained_slowly_only_if_it_knows_something(shared: Any) -> None:
+    model = zoo.build("resnet20_cifar")
+    assert full(model, epochs=1, learning_rate=None) == [Phase("full", ALL, 1, 1e-3)]
+    zoo.load_weights(model, shared / "weights" / "resnet20_cifar10.safetensors")
+    assert full(model, epochs=1, learning_rate=None) == [Phase("full", ALL, 1, 1e-4)]
+    assert full(model, epochs=1, learning_rate=0.5)[0].learning_rate == 0.5
+
+
+def test_the_head_of_a_network_with_several_dense_layers_is_its_classifier() -> None:
+    assert head(zoo.build("lenet5"), epochs=1, learning_rate=None)[0].trainable == ("predictions",)
+
+
+def test_dense_layers_that_the_weights_do_not_fit_learn_with_the_head(pictures: zoo.Dataset) -> None:
+    smaller = zoo.build("cats_and_dogs_convnet", input_shape=(62, 62, 3))
+    run = zoo.transfer(
+        smaller, pictures, "head", input_shape=(46, 46, 3), epochs=1, batch_size=8, seed=0, progress=False
+    )
+    assert run.info["strategy"]["phases"][0]["trainable"] == ("fc1", "predictions")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [({"epochs": 0}, "epochs is 0"), ({"learning_rate": float("nan")}, "nan"), ({"trainable": ()}, "no layer")],
+)
+def test_a_phase_that_cannot_be_run_is_refused_when_it_is_made(change: dict[str, Any], found: str) -> None:
+    with pytest.raises(ArgumentError, match=found):
+        Phase(**{"name": "x", "trainable": ALL, "epochs": 1, "learning_rate": 0.1, **change})
+
+
+def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pictures: zoo.Dataset) -> None:
+    install("zoo-acme", STRATEGY.format(layer="hidden1"), builders=PHASES)
+    run = zoo.transfer("mlp", pictures, "only", layer="hidden2", epochs=3, seed=0, progress=False)
+    assert [(each["phase"], each["learning_rate"]) for each in run.history] == [
+        ("one", 0.01),
+        ("all", 0.001),
+        ("all", 0.001),
+    ]
+    assert [each["epoch"] for each in run.history] == [1, 2, 3]
+    assert run.info["strategy"]["options"] == {"layer": "hidden2"}
+
+
+def test_a_strategy_that_names_a_layer_the_model_lacks_is_the_plugins_fault(install: Callable[..., None]) -> None:
+    install("zoo-acme", STRATEGY.format(layer="block9"), builders=PHASES)
+    with pytest.raises(PluginError, match="'one' trains 'block9', which is no layer"):
+        zoo.transfer("lenet5", "digits", "only", epochs=2, progress=False)
+
+
+def test_the_package_of_the_name_is_the_function_too(pictures: zoo.Dataset) -> None:
+    import zoo.transfer as package
+
+    with pytest.raises(ArgumentError, match="epochs=0"):
+        package("mlp", pictures, epochs=0)

@@ -1,0 +1,156 @@
+"""The ``zoo`` program: it parses, calls the public face and prints; every mistake of the user's is one clear line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from zoo import __version__
+from zoo.cli.output import show_help
+from zoo.errors import ZooError
+
+if TYPE_CHECKING:
+    from zoo.plugins import Fault, Plugin
+
+#: Where each command of ours is defined, in the order of ``zoo --help``. Imported when asked for.
+_OURS = {
+    "list": "zoo.cli.listing:list_",
+    "info": "zoo.cli.listing:info",
+    "plugins": "zoo.cli.listing:plugins",
+    "prefer": "zoo.cli.listing:prefer",
+    "build": "zoo.cli.building:build",
+    "train": "zoo.cli.training:train",
+    "evaluate": "zoo.cli.training:evaluate",
+    "predict": "zoo.cli.training:predict",
+    "weights": "zoo.cli.weights:weights",
+    "demo": "zoo.cli.demo:demo",
+}
+
+_HELP = """A model zoo for TensorFlow and Keras 3 that grows by plugins.
+
+\b
+Start here:
+  zoo demo                      the whole journey on handwritten digits, offline
+  zoo list                      what is in the zoo
+  zoo train MODEL --data PHOTOS adapt a network to your own photographs
+"""
+
+
+class Commands(click.Group):
+    """The commands of ``zoo``: ours, each imported when it is asked for, and those that plugins add."""
+
+    def __init__(self) -> None:
+        debug = click.Option(
+            ["--debug"], is_flag=True, expose_value=False, help="Show tracebacks. Anywhere in the line."
+        )
+        version = click.version_option(__version__, "-V", "--version", message="zoo %(version)s")
+        super().__init__(
+            "zoo",
+            help=_HELP,
+            params=[debug],
+            callback=show_help,
+            invoke_without_command=True,
+            context_settings={"help_option_names": ["-h", "--help"]},
+        )
+        version(self)
+        self._failures: list[tuple[Plugin, Fault]] | None = None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, ours first."""
+        self.warn_of_failures()
+        return [*_OURS, *sorted(self.commands)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command of ours or of a plugin; plugins are not asked for what is ours."""
+        if cmd_name in _OURS:
+            module, _, name = _OURS[cmd_name].partition(":")
+            command: click.Command = getattr(importlib.import_module(module), name)
+            return command
+        self.warn_of_failures()
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of the line; one that is not there is named with those of nearly the same name."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=2)
+            question = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{question}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a plugin's command.
+
+        Raises:
+            ValueError: if the name is taken.
+        """
+        name = name or cmd.name or ""
+        if name in _OURS or name in self.commands:
+            raise ValueError(f"the command {name!r} is there already")
+        super().add_command(cmd, name)
+
+    def failures(self) -> list[tuple[Plugin, Fault]]:
+        """Let the plugins add their commands, once, and return what failed."""
+        if self._failures is None:
+            from zoo.plugins import extend_commands
+
+            self._failures = []
+            self._failures = extend_commands(self)
+        return self._failures
+
+    def warn_of_failures(self) -> None:
+        """Let the plugins add their commands; what fails is one line each, the first time."""
+        first = self._failures is None
+        for plugin, fault in self.failures() if first else ():
+            click.echo(f"zoo: warning: commands of {plugin.distribution} are missing: {fault.reason}", err=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status: 0, 1 after an error (one line on stderr) or 130 after Ctrl-C."""
+    arguments, debug = _without_debug(sys.argv[1:] if arguments is None else arguments)
+    try:
+        status = Commands().main(arguments, prog_name="zoo", standalone_mode=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except BrokenPipeError:
+        # The reader has gone, as `head` does. Python would say so again when it flushes stdout at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", status=130)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(_one_line(error))
+
+
+def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take ``--debug`` out of the line, wherever it stands before ``--``."""
+    arguments = list(arguments)
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [argument for argument in arguments[:end] if argument != "--debug"]
+    return kept + arguments[end:], len(kept) < end
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ZooError):
+        return str(error)
+    if isinstance(error, click.ClickException):
+        message = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        return f"{message[:1].lower()}{message[1:]}; see {context.command_path if context else 'zoo'} --help"
+    if isinstance(error, OSError) and error.strerror:
+        return f"the system refuses{f' {error.filename}' if error.filename else ''}: {error.strerror.lower()}"
+    return f"a bug in zoo or in a plugin: {type(error).__name__}: {error}; --debug shows where, please report it"
+
+
+def _fail(message: str, status: int = 1) -> int:
+    click.echo(f"zoo: {' '.join(message.split())}", err=True)
+    return status

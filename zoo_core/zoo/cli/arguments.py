@@ -1,0 +1,82 @@
+"""How words of the command line become values: shapes, names, fractions, ``key=value`` pairs."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+Options: TypeAlias = dict[str, Any]
+
+_WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
+
+
+def shape(text: str) -> tuple[int | None, ...]:
+    """Return the input shape that ``text`` writes; a size may be ``any``.
+
+    >>> shape("32x32x3"), shape("any,any,3")
+    ((32, 32, 3), (None, None, 3))
+    """
+    sizes = text.lower().strip("()").replace("x", ",").rstrip(",").split(",")
+    try:
+        return tuple(None if size.strip() in ("any", "none") else int(size) for size in sizes)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no shape such as 32x32x3") from None
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return names parted by commas.
+
+    >>> names("cat, dog")
+    ('cat', 'dog')
+    """
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def fraction_or_path(text: str) -> float | str:
+    """Return a part of the training data, or the path of another folder.
+
+    >>> fraction_or_path("0.2"), fraction_or_path("photos/test")
+    (0.2, 'photos/test')
+    """
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def key_value_option(name: str, text: str) -> Callable[[F], F]:
+    """Return a repeatable option whose ``key=value`` pairs become a dictionary of Python values."""
+    return click.option(name, multiple=True, metavar="KEY=VALUE", callback=_dictionary, help=f"{text} Repeatable.")
+
+
+def _dictionary(context: click.Context, parameter: click.Parameter, pairs: Sequence[str]) -> Options:
+    options: Options = {}
+    own = {each.name: each for each in context.command.params}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key.isidentifier():
+            raise click.BadParameter(f"{pair!r} is not of the form key=value", context, parameter)
+        if key in own:
+            raise click.BadParameter(f"pass {key!r} as {own[key].opts[0]}", context, parameter)
+        options[key] = value_of(text)
+    return options
+
+
+def value_of(text: str) -> Any:
+    """Return the Python value that ``text`` writes, or the text itself.
+
+    >>> value_of("0.5"), value_of("(16, 32)"), value_of("true"), value_of("relu")
+    (0.5, (16, 32), True, 'relu')
+    """
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,108 @@
+"""``zoo build``: a model, its parameter count, and whether the count is the declared one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import zoo
+from zoo.cli import output
+from zoo.cli.arguments import Options, key_value_option, shape
+from zoo.cli.starting import start_tensorflow
+
+
+@click.command()
+@click.argument("name")
+@click.option("--weights", metavar="TAG_OR_PATH", help="Load these weights.")
+@click.option("--classes", type=int, metavar="N", help="Another number of classes.")
+@click.option("--input-shape", type=shape, metavar="HxWxC", help="Another input, such as 32x32x3 or 32,32,3.")
+@click.option("--no-top", is_flag=True, help="Leave the classifier out.")
+@click.option("--pooling", type=click.Choice(["avg", "max"]), help="Without a top, pool the feature maps.")
+@key_value_option("--option", "An option of the model; see zoo info.")
+@click.option("--summary", is_flag=True, help="Show every layer.")
+@output.json_option
+@output.with_example("zoo build resnet50 --classes 5 --input-shape 128x128x3")
+def build(
+    name: str,
+    weights: str | None,
+    classes: int | None,
+    input_shape: tuple[int | None, ...] | None,
+    no_top: bool,
+    pooling: str | None,
+    option: Options,
+    summary: bool,
+    as_json: bool,
+) -> None:
+    """Build a model and verify its parameter count."""
+    start_tensorflow()
+    model = zoo.build(
+        name,
+        weights=weights,
+        classes=classes,
+        input_shape=input_shape,
+        include_top=not no_top,
+        pooling=pooling,
+        **option,
+    )
+    facts = built_facts(model)
+    if as_json:
+        output.print_json(facts)
+        return
+    if summary:
+        model.summary(print_fn=click.echo)
+    print_built(facts)
+
+
+def built_facts(model: Any) -> dict[str, Any]:
+    """Return what there is to say of a model that Zoo has built, ready for JSON."""
+    from zoo.building import build_of, resolve_options
+    from zoo.registry import Entry
+
+    known = build_of(model)
+    assert known is not None  # only models of zoo.build come here
+    declared = known.options == resolve_options(Entry(known.spec, known.distribution))
+    trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
+    return {
+        "name": known.spec.name,
+        "qualified": known.qualified,
+        "version": known.version,
+        "total": model.count_params(),
+        "trainable": trainable,
+        "verified": declared,
+        "reference": known.spec.reference,
+        "input_shape": model.input_shape,
+        "output_shape": model.output_shape,
+        "options": known.options,
+        "class_names": known.class_names,
+        "weights": known.report.as_dict() if known.report else None,
+    }
+
+
+def print_built(facts: dict[str, Any]) -> None:
+    """Print :func:`built_facts` for people."""
+    if facts["verified"]:
+        check = "verified" + (f" against {facts['reference']}" if facts["reference"] else "")
+    else:
+        check = "not the declared configuration: not checked"
+    report = facts["weights"]
+    output.title(facts["name"], f"from {facts['qualified'].partition('/')[0]} {facts['version']}")
+    output.sheet(
+        {
+            "parameters": f"{facts['total']:,}  ({check})",
+            "trainable": f"{facts['trainable']:,}",
+            "input": output.shape(facts["input_shape"][1:]),
+            "output": output.shape(facts["output_shape"][1:]),
+            "weights": _weights_in_words(report) if report else "random initial values",
+        }
+    )
+
+
+def _weights_in_words(report: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        f"{output.count(len(report['loaded']), 'variable')} loaded from {report['source']}",
+        f"{report['format']}, {report['layout']} names",
+        *(f"adapted: {name} ({reason})" for name, reason in report["adapted"]),
+        *(f"left at its initial value: {name} ({reason})" for name, reason in report["initial"]),
+        *(f"not used: {name}" for name in report["unused"]),
+    )

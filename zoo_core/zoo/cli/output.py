@@ -1,0 +1,175 @@
+"""What is printed: tables, sheets and JSON on stdout, notes on stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Of a table that is not printed to a terminal no line is cut or folded.
+_UNLIMITED = 10_000
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+
+
+def with_example(text: str) -> Callable[[F], F]:
+    """Return a decorator that ends the help of a command with an example."""
+
+    def decorate(function: F) -> F:
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n\b\nExample:\n  {text}"
+        return function
+
+    return decorate
+
+
+@click.pass_context
+def show_help(context: click.Context) -> None:
+    """Print the help of a group of commands that was called without one."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = (), cut: bool = False) -> None:
+    """Print rows under their keys; the last column gives way where the terminal is narrow, folded or ``cut``."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+        header_style="bold",
+        border_style="dim",
+    )
+    *fixed, last = rows[0]
+    for name in fixed:
+        shown.add_column(name, justify="right" if name in right else "left", no_wrap=True)
+    shown.add_column(last)
+    for row in rows:
+        *cells, end = map(str, row.values())
+        shown.add_row(*cells, Text(end, no_wrap=cut, overflow="ellipsis" if cut else "fold"))
+    console().print(shown)
+
+
+def sheet(facts: Mapping[str, object]) -> None:
+    """Print facts with their names beside them; a fact that is None or empty is left out, a tuple takes lines."""
+    from rich.table import Table
+
+    shown = Table.grid(padding=(0, 3, 0, 0))
+    shown.add_column(style="dim", no_wrap=True)
+    shown.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value is not None and value != "" and value != ():
+            shown.add_row(f"  {name}", "\n".join(map(str, value)) if isinstance(value, tuple) else str(value))
+    console().print(shown)
+
+
+def title(text: str, rest: str = "") -> None:
+    """Print a heading, of which ``rest`` is not the name but what it is."""
+    from rich.text import Text
+
+    console().print(Text.assemble((text, "bold"), f"  {rest}" if rest else ""))
+
+
+def note(text: str) -> None:
+    """Print what the user should know, on stderr."""
+    click.secho(text, dim=True, err=True)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document; numbers that JSON does not have become null."""
+    click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def count(number: int, noun: str) -> str:
+    """Return ``1 model``, ``2,000 models``.
+
+    >>> count(2000, "strategy")
+    '2,000 strategies'
+    """
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun of ours.
+
+    >>> plural("class")
+    'classes'
+    """
+    return noun[:-1] + "ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
+
+
+def figures(values: Mapping[str, float]) -> str:
+    """Return named figures in one line.
+
+    >>> figures({"top-1": 0.97123})
+    'top-1 0.9712'
+    """
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def as_pattern(text: str) -> str:
+    """Return the shell pattern of a name's part; what is a pattern stays one.
+
+    >>> as_pattern("resnet"), as_pattern("resnet*")
+    ('*resnet*', 'resnet*')
+    """
+    return text if any(sign in text for sign in "*?[") else f"*{text}*"
+
+
+def shape(sizes: Iterable[int | None]) -> str:
+    """Return an input shape as people write it.
+
+    >>> shape((224, 224, 3))
+    '224x224x3'
+    """
+    return "x".join("any" if size is None else str(size) for size in sizes)
+
+
+def width() -> int:
+    """Return how many columns there are to print on."""
+    return console().width
+
+
+@functools.lru_cache(maxsize=1)
+def _console(file: Any) -> Console:
+    from rich.console import Console
+
+    on_terminal = file.isatty() or "COLUMNS" in os.environ
+    return Console(file=file, width=None if on_terminal else _UNLIMITED, highlight=False, markup=False, emoji=False)
+
+
+def console() -> Console:
+    """Return the console of stdout as it is now."""
+    return _console(sys.stdout)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # arrays and scalars of NumPy, which is not imported here
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

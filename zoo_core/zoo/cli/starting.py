@@ -1,0 +1,63 @@
+"""Starting TensorFlow: seconds in which the user is told so, without TensorFlow's own greetings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+#: What TensorFlow's C++ prints at its start whatever its log level: the note on oneDNN, and that logging is not set up.
+_GREETING = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\) is called|I\d{4} [\d:.]+ +\d+ port\.cc:"
+)
+
+
+def start_tensorflow() -> None:
+    """Import Keras on TensorFlow, saying so on a terminal; everything but the greetings still reaches stderr."""
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _show_warnings_of_zoo()
+    on_terminal = sys.stderr.isatty()
+    if on_terminal:
+        click.echo("starting TensorFlow ...", nl=False, err=True)
+    try:
+        with _without_greetings():
+            import keras  # noqa: F401
+    finally:
+        if on_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+@contextmanager
+def _without_greetings() -> Iterator[None]:
+    """Hold back what is written to the file descriptor of stderr and pass it on afterwards, less the greetings.
+
+    The greetings come from C++ before any setting of its logging is read, so that nothing in Python can stop them.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            for line in held:
+                if not _GREETING.match(line):
+                    os.write(2, line)
+
+
+def _show_warnings_of_zoo() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("zoo: %(message)s"))
+    logging.getLogger("zoo").addHandler(handler)

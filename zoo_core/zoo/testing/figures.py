@@ -1,0 +1,54 @@
+"""Compute the figures of a plugin's models and keep them beside it: ``python -m zoo.testing.figures DISTRIBUTION``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+import keras
+
+from zoo.building import build
+from zoo.errors import UnknownNameError, ZooError
+from zoo.graph import multiply_accumulates, peak_activation_bytes
+from zoo.plugins import FIGURES
+from zoo.registry import list_plugins
+
+
+def figures_of(model: keras.Model) -> dict[str, int]:
+    """Return what a record of ``model`` says of its cost, for one input of the shape it was built for."""
+    return {"macs": multiply_accumulates(model), "activation_bytes": peak_activation_bytes(model)}
+
+
+def write_figures(distribution: str) -> Path:
+    """Build every model of ``distribution``, write their figures beside its plugin and return the file's path.
+
+    Raises:
+        UnknownNameError: if it offers no models.
+    """
+    plugins = [each for each in list_plugins() if each.distribution == distribution and "zoo_models" in each.records]
+    if not plugins:
+        asked = f"compute the figures of {distribution!r}"
+        raise UnknownNameError(asked, "no such distribution offers models", "`zoo plugins` shows those that do")
+    figures = {}
+    for spec in plugins[0].records["zoo_models"]:
+        figures[spec.name] = figures_of(build(f"{distribution}/{spec.name}"))
+        keras.utils.clear_session()
+    path = Path(str(sys.modules[plugins[0].module].__file__)).with_name(FIGURES)
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+@click.command()
+@click.argument("distribution")
+def main(distribution: str) -> None:
+    """Compute what the models of DISTRIBUTION cost and write it beside its plugin."""
+    try:
+        click.echo(write_figures(distribution))
+    except ZooError as error:
+        raise click.ClickException(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Transfer: strategies are data, each a list of phases; one trainer runs them and leaves a run.
+
+``zoo.transfer(...)`` calls :func:`zoo.transfer.transfer`, whose docstring says what it takes.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+from zoo.transfer.phases import ALL, Phase
+from zoo.transfer.runs import Run, load
+from zoo.transfer.transferring import transfer
+
+__all__ = ["ALL", "Phase", "Run", "load", "transfer"]
+
+
+class _CallableModule(ModuleType):
+    """``zoo.transfer`` is this package and the function of the same name; importing the one must not hide the other."""
+
+    __call__ = staticmethod(transfer)
+
+
+sys.modules[__name__].__class__ = _CallableModule

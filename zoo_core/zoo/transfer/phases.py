@@ -1,0 +1,61 @@
+"""What a strategy is made of: phases, each saying which layers learn, how fast and for how long."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import keras
+
+from zoo.errors import ArgumentError
+
+#: In place of the names of layers: every layer.
+ALL: Final = ("*",)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training: the layers named in ``trainable`` learn for ``epochs`` and all others are frozen.
+
+    Frozen is frozen: neither the weights nor the moving statistics of a frozen layer change, by a single bit.
+    """
+
+    name: str
+    trainable: tuple[str, ...]
+    epochs: int
+    learning_rate: float
+
+    def __post_init__(self) -> None:
+        asked = f"train in the phase {self.name!r}"
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
+            raise ArgumentError(asked, f"epochs is {self.epochs!r}", "pass 1 or more")
+        rate = self.learning_rate
+        if not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
+            raise ArgumentError(asked, f"learning_rate is {rate!r}", "pass a positive number such as 0.001")
+        if not self.trainable:
+            raise ArgumentError(asked, "it trains no layer", "name one at least, or ALL")
+
+    def trains(self, layer: str) -> bool:
+        """Return whether the layer of that name learns in this phase."""
+        return self.trainable == ALL or layer in self.trainable
+
+
+def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yield the layers of ``model`` in order, those of a nested model in its place."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from leaf_layers(layer)
+        else:
+            yield layer
+
+
+def freeze(model: keras.Model, phase: Phase | None) -> None:
+    """Let the layers of ``phase`` learn and no other; None lets all learn again.
+
+    Layer by layer, because a BatchNorm of a frozen model goes on moving its statistics unless it is itself frozen.
+    """
+    model.trainable = True
+    for layer in leaf_layers(model):
+        layer.trainable = phase is None or phase.trains(layer.name)

@@ -1,0 +1,272 @@
+"""A run: what a training leaves behind, in memory and as a folder that opens again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import registry
+from zoo.building import Build, annotate, build_from
+from zoo.data import Table
+from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
+from zoo.evaluation import Metrics
+from zoo.registry import Entry
+from zoo.specs import ModelSpec, Preprocessing
+from zoo.subject import known_build
+from zoo.transfer.reports import markdown
+from zoo.weights import LoadReport, load_weights
+
+RECORD = "run.json"
+MODEL = "model.keras"
+HISTORY = "history.json"
+
+#: The layout of a run folder; one of a higher number was written by a later Zoo.
+FORMAT = 1
+
+_ADVICE = "copy the folder again, or train it again"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished training.
+
+    - ``model``: the trained network; it knows its preprocessing and class names;
+    - ``history``: a record for each epoch: phase, learning rate, seconds, losses, accuracies;
+    - ``report``: where the first weights came from, or None if training began from random values;
+    - ``metrics``: the figures on the test split, or else the validation split, or None if nothing was held out;
+    - ``folder``: where the run is kept, or None if it is in memory alone;
+    - ``info``: what was trained on what: data, strategy with its phases, seed, versions, seconds;
+    - ``pictures``: the drawings of the folder, as PNG bytes by file name.
+    """
+
+    model: keras.Model
+    history: list[dict[str, Any]]
+    report: LoadReport | None
+    metrics: Metrics | None
+    info: Mapping[str, Any]
+    folder: Path | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def build(self) -> Build:
+        """What Zoo knows of the model: its record, options, preprocessing and class names."""
+        return known_build("read a run", self.model)
+
+    def save(self, folder: str | os.PathLike[str]) -> Run:
+        """Write the run to ``folder``, which must be new or empty, and return it as the run of that folder.
+
+        Raises:
+            RunError: if the folder holds something or cannot be written; then nothing is left of it.
+        """
+        with new_folder(folder) as (temporary, final):
+            run = Run(self.model, self.history, self.report, self.metrics, self.info, final, self.pictures)
+            write(run, temporary)
+        return run
+
+
+@contextmanager
+def new_folder(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
+    """Give a temporary folder to write into, and the final path that it gets in one step if nothing fails.
+
+    Raises:
+        RunError: at once if ``folder`` exists and is not empty, or cannot be created or written.
+    """
+    final = Path(os.path.abspath(Path(folder).expanduser()))
+    asked = f"write the run {str(folder)!r}"
+    parents: list[Path] = []
+    try:
+        if final.is_dir() and any(final.iterdir()):
+            raise RunError(asked, "the folder exists and is not empty", "pass another folder, or remove it")
+        if final.exists() and not final.is_dir():
+            raise RunError(asked, "there is a file of that name", "pass another folder")
+        parents = [each for each in (final.parent, *final.parent.parents) if not each.exists()]
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
+    except OSError as error:
+        _remove(parents)
+        found = f"it cannot be created ({error.strerror})"
+        raise RunError(asked, found, "pass another folder, one that you may write to") from error
+    try:
+        yield temporary, final
+        with _writing(asked):
+            temporary.chmod(0o777 & ~_umask())
+            if final.exists():
+                final.rmdir()
+            temporary.rename(final)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(parents)
+
+
+@contextmanager
+def _writing(asked: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(asked, f"it cannot be written ({error})", "make room, or pass another folder") from error
+
+
+def write(run: Run, folder: Path) -> None:
+    """Write everything that a run's folder holds into ``folder``."""
+    build = run.build
+    record = {
+        "format": FORMAT,
+        "model": {
+            "name": build.qualified,
+            "version": build.version,
+            "options": build.options,
+            "preprocessing": asdict(build.preprocessing) if build.preprocessing else None,
+            "class_names": build.class_names,
+            "table": build.table.as_dict() if build.table else None,
+        },
+        "weights": run.report.as_dict() if run.report else None,
+        "metrics": run.metrics.as_dict() if run.metrics else None,
+        **run.info,
+    }
+    with _writing(f"write the run {str(run.folder)!r}"):
+        (folder / RECORD).write_text(to_json(record), encoding="utf-8")
+        (folder / HISTORY).write_text(to_json(run.history), encoding="utf-8")
+        run.model.save(folder / MODEL)
+        for name, content in run.pictures.items():
+            (folder / name).write_bytes(content)
+        (folder / "report.md").write_text(markdown(run), encoding="utf-8")
+
+
+def load(folder: str | os.PathLike[str]) -> Run:
+    """Open the run in ``folder``: its model with preprocessing and class names, its history, metrics and reports.
+
+    The model is built anew by its plugin and given the arrays of ``model.keras``; no code in that file is run.
+
+    Raises:
+        RunError: if it is no run's folder, something of it is missing or damaged, its model's plugin is not installed,
+            or a later Zoo has written it.
+
+    >>> run = load("runs/digits")  # doctest: +SKIP
+    >>> run.metrics.top1  # doctest: +SKIP
+    0.98
+    """
+    path = Path(folder).expanduser()
+    asked = f"open the run {str(folder)!r}"
+    record = _record(asked, path)
+    try:
+        declared = record["model"]
+        entry = _entry(asked, declared["name"], declared["version"])
+        preprocessing, table = declared["preprocessing"], declared["table"]
+        report = LoadReport(**_tuples(record["weights"])) if record["weights"] else None
+        known = {
+            "preprocessing": Preprocessing(**_tuples(preprocessing)) if preprocessing else None,
+            "class_names": tuple(declared["class_names"]),
+            "table": Table.from_dict(table) if table else None,
+            "report": report,
+        }
+        options = {key: _tuples(value) for key, value in declared["options"].items()}
+        metrics = Metrics(**record["metrics"]) if record["metrics"] else None
+        history = _read(asked, path / HISTORY)
+    except RunError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
+        raise RunError(asked, f"{RECORD} is damaged ({one_line(error)})", _ADVICE) from error
+    info = {key: value for key, value in record.items() if key not in ("format", "model", "weights", "metrics")}
+    model = _model(asked, entry, options, path)
+    annotate(model, **known)
+    pictures = {each.name: each.read_bytes() for each in sorted(path.glob("*.png"))}
+    return Run(model, history, report, metrics, info, path, pictures)
+
+
+def to_json(content: Any) -> str:
+    """Return ``content`` as JSON; NumPy's numbers become plain ones and paths text.
+
+    Raises:
+        TypeError: if something in it is no data.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, (np.generic, np.ndarray)):
+            return value.tolist()
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        raise TypeError(f"{type(value).__name__} {value!r} is no data")
+
+    return json.dumps(content, indent=2, default=plain, ensure_ascii=False) + "\n"
+
+
+# -- inside
+
+
+def _record(asked: str, folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        found = "it is a file" if folder.exists() else "there is no such folder"
+        raise RunError(asked, found, "pass the folder that a training was written to with out=")
+    if not (folder / RECORD).is_file():
+        raise RunError(asked, f"it holds no {RECORD}, so it is no run", "pass the folder that out= named")
+    record = _read(asked, folder / RECORD)
+    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
+        raise RunError(asked, f"{RECORD} is damaged (it names no format)", _ADVICE)
+    if record["format"] > FORMAT:
+        found = f"it has the format {record['format']}, and this Zoo reads up to {FORMAT}"
+        raise RunError(asked, found, "install a later zoo-core")
+    return record
+
+
+def _read(asked: str, path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(asked, f"{path.name} is missing", _ADVICE) from error
+    except (OSError, ValueError) as error:
+        raise RunError(asked, f"{path.name} is damaged ({error})", _ADVICE) from error
+
+
+def _entry(asked: str, name: str, version: str) -> Entry[ModelSpec]:
+    try:
+        return registry.find_model(name)[0]
+    except UnknownNameError as error:
+        distribution = name.partition("/")[0]
+        found = f"its model {name!r} is offered by no plugin installed"
+        raise RunError(asked, found, f"install {distribution}, version {version} or later") from error
+
+
+def _model(asked: str, entry: Entry[ModelSpec], options: dict[str, Any], folder: Path) -> keras.Model:
+    if not (folder / MODEL).is_file():
+        raise RunError(asked, f"{MODEL} is missing", _ADVICE)
+    try:
+        model = build_from(entry, options)
+        report = load_weights(model, folder / MODEL)
+    except (ZooError, KeyError, TypeError) as error:
+        raise RunError(asked, f"its model cannot be restored ({error})", _ADVICE) from error
+    if report.initial:
+        raise RunError(asked, f"{MODEL} lacks {report.initial[0][0]} ({report.initial[0][1]})", _ADVICE)
+    return model
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists back into the tuples that they were before JSON, however deep."""
+    if isinstance(value, list):
+        return tuple(_tuples(each) for each in value)
+    return {key: _tuples(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _remove(folders: list[Path]) -> None:
+    """Remove the folders that were made on the way, innermost first, as far as they are empty."""
+    for each in folders:
+        try:
+            each.rmdir()
+        except OSError:
+            return
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
