@@ -11,8 +11,11 @@ MODULES = [
     "zoo.building",
     "zoo.data.datasets",
     "zoo.errors",
+    "zoo.evaluation",
+    "zoo.feature_maps",
     "zoo.registry",
     "zoo.specs",
+    "zoo.transfer.transferring",
     "zoo_classic.layouts",
     "zoo_resnet.layouts",
 ]

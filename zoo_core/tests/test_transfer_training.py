@@ -165,8 +165,18 @@ def test_targets_that_are_all_alike_can_be_trained_on(table: zoo.Dataset) -> Non
     assert np.isfinite(run.history[0]["loss"])
 
 
-def test_a_model_that_takes_rows_too_is_built_for_the_features_of_the_table(table: zoo.Dataset) -> None:
-    run = train("mlp", table, classifier_activation=None, hidden_units=(8,))
+def test_layers_that_stay_frozen_at_random_values_are_named_in_the_log_and_the_run(
+    low: zoo.Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train("lenet5", low, "head")
+    assert "4 layers, the first of them 'c1', stay frozen at random values; pass weights=" in caplog.text
+    assert run.info["warning"] in caplog.text
+    assert train("lenet5", low, "full").info["warning"] is None
+
+
+def test_a_model_that_takes_rows_too_is_built_for_the_features_and_the_task_of_the_table(table: zoo.Dataset) -> None:
+    run = train("mlp", table, hidden_units=(8,))
+    assert run.model.layers[-1].activation.__name__ == "linear"
     assert run.model.input_shape == (None, 2)
     assert build_of(run.model).preprocessing is None
 
@@ -178,7 +188,7 @@ def test_what_does_not_go_together_is_refused(table: zoo.Dataset, low: zoo.Datas
     for model, data, options, message in [
         ("resnet20_cifar", table, {}, "takes pictures and the data is a table; choose a model of rows: .*mlp"),
         ("linear_regression", low, {}, "takes rows and the data is pictures"),
-        ("mlp", table, {}, "numbers to predict, and 'mlp' ends in a sigmoid; pass classifier_activation=None"),
+        ("mlp", table, {"classifier_activation": "sigmoid"}, "numbers to predict, and 'mlp' ends in a sigmoid"),
         ("lenet5", low, {"classes": 3}, "the data has 5 classes"),
         ("lenet5", low, {"classifier_activation": "relu"}, "no loss goes with it"),
         ("lenet5", low, {"dropuot": 0.5}, "did you mean 'dropout'"),
@@ -187,7 +197,6 @@ def test_what_does_not_go_together_is_refused(table: zoo.Dataset, low: zoo.Datas
         ("lenet5", low, {"epochs": 0}, "pass 10, for example"),
         ("lenet5", low, {"learning_rate": -1.0}, "no positive number"),
         ("lenet5", low, {"seed": -1}, "no such number"),
-        ("lenet5", low, {"strategy": "head"}, "4 layers, the first of them 'c1', would stay frozen at random values"),
         (base, low, {"weights": "digits"}, "a model that has its own"),
         (keras.Sequential([keras.layers.Dense(1)]), low, {}, "was not built by Zoo"),
         (42, low, {}, "a int is no model"),

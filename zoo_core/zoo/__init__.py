@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ZooError as ZooError,
     )
     from zoo.evaluation import Metrics as Metrics, evaluate as evaluate
-    from zoo.features import Features as Features, features as features
+    from zoo.feature_maps import Features as Features, features as features
     from zoo.hookspecs import hookimpl as hookimpl
     from zoo.prediction import Prediction as Prediction, predict as predict
     from zoo.registry import (
@@ -69,7 +69,7 @@ _HOMES = {
         "ZooError",
     ),
     "zoo.evaluation": ("Metrics", "evaluate"),
-    "zoo.features": ("Features", "features"),
+    "zoo.feature_maps": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.prediction": ("Prediction", "predict"),
     "zoo.registry": (
@@ -102,7 +102,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    # Importing the package zoo.transfer has set that name already, to the package, which can be called like the function.
+    # Importing the package zoo.transfer has set that name already, to the package, which can be called itself.
     if not callable(globals().get(name)):
         globals()[name] = value
     return globals()[name]

@@ -236,8 +236,7 @@ def _checked_shape(asked: str, spec: ModelSpec, given: Any) -> tuple[int | None,
 def _checked_config(asked: str, entry: Entry[ModelSpec], config: dict[str, Any]) -> dict[str, Any]:
     if not config:
         return config
-    parameters = inspect.signature(_builder(entry)).parameters
-    known = [name for name in parameters if name not in _COMMON]
+    known = own_options(entry)
     for name in config:
         if name not in known:
             advice = registry.did_you_mean(name, [*known, *_COMMON]) or f"its options are {', '.join(known) or 'none'}"
@@ -246,6 +245,11 @@ def _checked_config(asked: str, entry: Entry[ModelSpec], config: dict[str, Any])
 
 
 # -- the plugin's part
+
+
+def own_options(entry: Entry[ModelSpec]) -> list[str]:
+    """Return the names of the options that the model's builder takes besides those of every model."""
+    return [name for name in inspect.signature(_builder(entry)).parameters if name not in _COMMON]
 
 
 def _builder(entry: Entry[ModelSpec]) -> Callable[..., Any]:

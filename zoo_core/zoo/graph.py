@@ -103,7 +103,7 @@ def _macs(step: Step) -> int:
     layer = step.operation
     inputs: int = step.inputs[0].shape[-1] if step.inputs else 0
     if isinstance(layer, keras.layers.DepthwiseConv2D):
-        for_each = math.prod(layer.kernel_size)
+        for_each: int = math.prod(layer.kernel_size)
     elif isinstance(layer, keras.layers.Conv2D):
         for_each = math.prod(layer.kernel_size) * inputs // layer.groups
     elif isinstance(layer, keras.layers.Dense):

@@ -87,6 +87,7 @@ class ModelSpec:
 
     - ``builder``: ``"package.module:function"``, imported when the model is built and not before. The function takes
       ``(input_shape, classes, include_top, pooling, classifier_activation, **config)`` and returns a ``keras.Model``;
+      one that takes ``columns`` is told by ``zoo.transfer`` the ``Table.category_counts`` of the data;
     - ``config``: the builder's further arguments; a caller of ``zoo.build`` may override them;
     - ``input_shape``: without the batch, channels last; ``min_size`` is the smallest height and width the network
       bears; ``takes_rows`` says that an image model also takes rows, ``(features,)``;

@@ -112,11 +112,15 @@ def known_build(asked: str, model: keras.Model) -> Build:
     """Return the build of ``model``.
 
     Raises:
-        ArgumentError: if Zoo has not built it.
+        ArgumentError: if Zoo has not built it, or it takes several inputs, where a dataset's samples are one each.
     """
     known = build_of(model)
     if known is None:
         raise ArgumentError(asked, f"the model {model.name!r} was not built by Zoo", "build it with zoo.build")
+    count = len(getattr(model, "inputs", None) or [None])
+    if count > 1:
+        advice = "build it with a single input, or train it with Keras' own fit"
+        raise ArgumentError(asked, f"{known.qualified!r} takes {count} inputs, and the data gives one", advice)
     return known
 
 

@@ -79,6 +79,13 @@ class Table:
         """The names of the features, in order: ``income``, ``ocean_proximity=INLAND``, ..."""
         return tuple(name for column in self.columns for name in column.feature_names)
 
+    @property
+    def category_counts(self) -> dict[str, int | None]:
+        """For each column by name the number of its categories, or None for a column of numbers."""
+        return {
+            column.name: len(column.categories) if isinstance(column, Categorical) else None for column in self.columns
+        }
+
     def encode(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Return ``rows`` as ``(N, features)``; what else they hold, the target too, is ignored.
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.building import Build, annotate, build_from, resolve_options
+from zoo.building import Build, annotate, build_from, own_options, resolve_options
 from zoo.data import Dataset
 from zoo.errors import ArgumentError
 from zoo.registry import Entry, did_you_mean
@@ -74,7 +74,7 @@ def _origin(known: Build) -> str:
 def fitting_options(
     asked: str, base: Base, dataset: Dataset, options: dict[str, Any], strategy_options: set[str]
 ) -> dict[str, Any]:
-    """Return the complete options of a model that fits ``dataset``.
+    """Return the complete options of a model that fits ``dataset``; one with an option ``columns`` is told the table's.
 
     Raises:
         ArgumentError: if there is none, or an option is unknown.
@@ -86,11 +86,15 @@ def fitting_options(
         if advice:
             raise ArgumentError(f"{asked} with {name}={options[name]!r}", "the strategy has no such option", advice)
     merged = {**base.options, **options}
+    if dataset.table is not None and "columns" not in options and "columns" in own_options(base.entry):
+        merged["columns"] = dataset.table.category_counts
     merged["input_shape"] = _input_shape(asked, base.entry, dataset, merged.get("input_shape"))
     declared = merged.pop("classes", base.entry.spec.classes)
     merged["classes"] = _classes(asked, dataset, declared, options.get("classes"))
     if "classifier_activation" not in options and merged.get("classifier_activation") in ("softmax", "sigmoid"):
         merged["classifier_activation"] = "sigmoid" if merged["classes"] == 1 else "softmax"
+    if "classifier_activation" not in options and dataset.task == "regression":
+        merged["classifier_activation"] = None
     complete = resolve_options(base.entry, **merged, **_FIXED)
     _check_activation(asked, base.entry.spec, dataset, complete, is_chosen="classifier_activation" in options)
     return complete

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import keras
 
@@ -20,12 +20,16 @@ class Phase:
     """One stretch of training: the layers named in ``trainable`` learn for ``epochs`` and all others are frozen.
 
     Frozen is frozen: neither the weights nor the moving statistics of a frozen layer change, by a single bit.
+
+    ``optimizer`` is what ``keras.optimizers.serialize`` returns for the optimiser wanted; without it, it is Adam at
+    ``learning_rate``. With it, ``learning_rate`` is what the history records.
     """
 
     name: str
     trainable: tuple[str, ...]
     epochs: int
     learning_rate: float
+    optimizer: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         asked = f"train in the phase {self.name!r}"

@@ -94,6 +94,7 @@ def _training(run: Run) -> str:
         ("parameters", f"{run.model.count_params():,}"),
         ("strategy", f"`{strategy['name']}`" + (f" ({options})" if options else "")),
         ("head", info["head"]),
+        *([("warning", info["warning"])] if info.get("warning") else []),
         ("batch size", info["batch_size"]),
         ("seed", info["seed"]),
         ("time", f"{info['seconds']['training']:.1f} s of training, {info['seconds']['total']:.1f} s in all"),

@@ -26,19 +26,23 @@ class Scale:
         """Return the split with its targets as the network learns them."""
         return replace(split, labels=((split.labels - self.mean) / self.std).astype(np.float32))
 
-    def fold_in(self, layer: keras.layers.Dense) -> None:
+    def fold_in(self, layer: keras.Layer) -> None:
         """Let ``layer``, which puts out what the network learns, put out targets in their own unit."""
-        kernel, bias = layer.get_weights()
-        layer.set_weights([kernel * self.std, bias * self.std + self.mean])
+        *kernels, bias = layer.get_weights()
+        layer.set_weights([*(kernel * self.std for kernel in kernels), bias * self.std + self.mean])
 
-    def fold_out(self, layer: keras.layers.Dense) -> None:
+    def fold_out(self, layer: keras.Layer) -> None:
         """Undo :meth:`fold_in`."""
-        kernel, bias = layer.get_weights()
-        layer.set_weights([kernel / self.std, (bias - self.mean) / self.std])
+        *kernels, bias = layer.get_weights()
+        layer.set_weights([*(kernel / self.std for kernel in kernels), (bias - self.mean) / self.std])
 
 
 def scale_of(targets: Split, output: keras.Layer) -> Scale:
-    """Return the scale of the training targets; none if they are all alike, or ``output`` cannot take one in."""
+    """Return the scale of the training targets; none if they are all alike, or ``output`` cannot take one in.
+
+    It can if it is linear in its weights, of which the last is the bias: a dense layer, or one with several kernels.
+    """
     std = float(targets.labels.std(dtype=np.float64))
-    foldable = isinstance(output, keras.layers.Dense) and output.use_bias and is_linear(output.activation.__name__)
+    activation = getattr(output, "activation", None)
+    foldable = getattr(output, "use_bias", False) and is_linear(getattr(activation, "__name__", None))
     return Scale(float(targets.labels.mean(dtype=np.float64)), std) if foldable and std > 0 else Scale()

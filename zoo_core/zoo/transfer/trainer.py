@@ -35,7 +35,7 @@ def train(
     progress: bool,
     callbacks: Iterable[keras.callbacks.Callback] = (),
 ) -> History:
-    """Run ``phases`` on ``model`` in place, with Adam, and return what was measured in each epoch.
+    """Run ``phases`` on ``model`` in place and return what was measured in each epoch.
 
     An epoch's record has ``epoch`` (from 1 on, through all phases), ``phase``, ``learning_rate``, ``seconds``,
     ``loss`` and ``accuracy``, or for a regression ``mae`` in the target's unit; with a validation split also those with
@@ -65,7 +65,7 @@ def train(
         for phase in phases:
             freeze(model, phase)
             recorder.phase = phase
-            _compile(model, build, data, phase.learning_rate)
+            _compile(model, build, data, phase)
             model.fit(
                 steps,
                 validation_data=checks,
@@ -100,8 +100,8 @@ def _was_loaded(build: Build, layer: str) -> bool:
     return build.report is not None and any(name.partition("/")[0] == layer for name in build.report.loaded)
 
 
-def _compile(model: keras.Model, build: Build, data: Dataset, learning_rate: float) -> None:
-    """Bind the loss that fits the task and the last layer's activation."""
+def _compile(model: keras.Model, build: Build, data: Dataset, phase: Phase) -> None:
+    """Bind the phase's optimiser, and the loss that fits the task and the last layer's activation."""
     linear = is_linear(build.options["classifier_activation"])
     loss: Any
     metric: Any
@@ -113,7 +113,10 @@ def _compile(model: keras.Model, build: Build, data: Dataset, learning_rate: flo
     else:
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=linear)
         metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate), loss=loss, metrics=[metric])
+    optimizer: Any = keras.optimizers.Adam(phase.learning_rate)
+    if phase.optimizer is not None:
+        optimizer = keras.optimizers.deserialize(dict(phase.optimizer))
+    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
 
 
 class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import os
 import platform
 import secrets
@@ -30,6 +31,8 @@ from zoo.transfer.phases import Phase, leaf_layers
 from zoo.transfer.reports import drawings
 from zoo.transfer.runs import Run, new_folder, to_json, write
 from zoo.transfer.trainer import check_layers, train
+
+log = logging.getLogger("zoo")
 
 
 def transfer(
@@ -104,7 +107,9 @@ def transfer(
         build = known_build(asked, model)
         phases = _phases(asked, chosen, make_phases, model, epochs, learning_rate, strategy_options)
         check_layers(asked, model, phases)
-        _check_every_layer_knows_something(asked, model, build, phases)
+        warning = _random_frozen(model, build, phases)
+        if warning:
+            log.warning("%s: %s", asked, warning)
         info = {
             "data": {"name": dataset.name, "description": dataset.describe(), "origin": dict(dataset.origin)},
             "strategy": {
@@ -113,6 +118,7 @@ def transfer(
                 "phases": [asdict(phase) for phase in phases],
             },
             "head": head,
+            "warning": warning,
             "batch_size": batch_size,
             "seed": seed,
             "versions": _versions(),
@@ -188,20 +194,19 @@ def _broken(strategy: Entry[StrategySpec], found: str) -> PluginError:
     )
 
 
-def _check_every_layer_knows_something(asked: str, model: keras.Model, build: Build, phases: list[Phase]) -> None:
-    """Raise if a layer would stay at the random values that it was built with: frozen before it has learnt anything."""
+def _random_frozen(model: keras.Model, build: Build, phases: list[Phase]) -> str | None:
+    """Say which layers stay at the random values that they were built with, frozen before they have learnt anything."""
     loaded = {name.partition("/")[0] for name in build.report.loaded} if build.report else set()
     loaded |= {layer for chain in build.spec.auxiliary for layer in chain}  # on which the outputs do not depend
-    ignorant = [
+    random = [
         layer.name
         for layer in leaf_layers(model)
         if layer.weights and layer.name not in loaded and not any(phase.trains(layer.name) for phase in phases)
     ]
-    if not ignorant:
-        return
-    found = f"{len(ignorant)} layers, the first of them {ignorant[0]!r}, would stay frozen at random values"
+    if not random:
+        return None
     advice = "train them too" if build.report else "pass weights=, or train everything with strategy='full'"
-    raise ArgumentError(asked, found, advice)
+    return f"{len(random)} layers, the first of them {random[0]!r}, stay frozen at random values; {advice}"
 
 
 # -- what is kept
