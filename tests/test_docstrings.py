@@ -9,6 +9,7 @@ import pytest
 
 MODULES = [
     "zoo.building",
+    "zoo.cli.output",
     "zoo.data.datasets",
     "zoo.errors",
     "zoo.evaluation",

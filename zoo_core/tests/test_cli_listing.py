@@ -331,3 +331,24 @@ def test_no_command_is_the_help(zoo: Zoo) -> None:
 
 def _names(answer: tuple[int, str, str]) -> list[str]:
     return [each["name"] for each in json.loads(answer[1])]
+
+
+def test_models_are_sorted_by_what_they_cost_and_those_without_figures_come_last(
+    zoo: Zoo, install: Install, tmp_path: Any
+) -> None:
+    figures = {"acmenet": {"macs": 2_000_000, "activation_bytes": 8_000}}
+    install("zoo-acme", ACME)
+    (tmp_path / "site-packages" / "figures.json").write_text(json.dumps(figures))
+    _, out, _ = zoo("list", "acme", "--sort", "macs", "--json")
+    assert [model["macs"] for model in json.loads(out)] == [2_000_000, None]
+    _, out, _ = zoo("info", "acmenet")
+    assert "2 M multiply-accumulates, 8 kB of activations" in " ".join(out.split())
+
+
+def test_damaged_figures_are_a_fault_and_the_models_stay(zoo: Zoo, install: Install, tmp_path: Any) -> None:
+    install("zoo-acme", ACME)
+    (tmp_path / "site-packages" / "figures.json").write_text('{"acmenet": {"colour": 1}}')
+    _, out, _ = zoo("plugins", "--json")
+    [plugin] = [each for each in json.loads(out) if each["distribution"] == "zoo-acme"]
+    assert [fault["phase"] for fault in plugin["faults"]] == ["figures"]
+    assert zoo("list", "acmenet")[0] == 0

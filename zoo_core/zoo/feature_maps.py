@@ -22,7 +22,7 @@ class FeatureMap:
 
 @dataclass(frozen=True)
 class Features:
-    """A feature extractor: ``model`` gives a list of the ``maps``, finest first, and shares the weights it came from."""
+    """A feature extractor: ``model`` gives a list of the ``maps``, finest first; it shares weights with its source."""
 
     model: keras.Model
     maps: tuple[FeatureMap, ...]
@@ -41,7 +41,7 @@ def features(model: keras.Model) -> Features:
     >>> [(each.layer, each.stride, each.channels) for each in zoo.features(zoo.build("resnet20_cifar")).maps]
     [('conv2_block3_out', 1, 16), ('conv3_block3_out', 2, 32), ('conv4_block3_out', 4, 64)]
     """
-    steps = steps_of(keras.Model(model.inputs, model.outputs[0]))  # without auxiliary classifiers
+    steps = steps_of(keras.Model(model.input, model.outputs[0]))  # without auxiliary classifiers
     ends: dict[int, int] = {}
     open_until = 0
     for place, step in enumerate(steps):
@@ -59,4 +59,4 @@ def features(model: keras.Model) -> Features:
         FeatureMap(step.operation.name, step.stride, step.outputs[0].shape[-1], tuple(step.outputs[0].shape[1:]))
         for step in chosen
     )
-    return Features(keras.Model(model.inputs, [step.outputs[0] for step in chosen]), maps)
+    return Features(keras.Model(model.input, [step.outputs[0] for step in chosen]), maps)

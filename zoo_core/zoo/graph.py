@@ -36,7 +36,8 @@ def steps_of(model: keras.Model) -> list[Step]:
     """
     operations = _operations(model)
     produced = {id(tensor): place for place, each in enumerate(operations) for tensor in _tensors(each.output)}
-    if len(produced) < len(operations):
+    needed = [tensor for operation in operations for tensor in _inputs(operation)] + list(model.outputs)
+    if not all(id(tensor) in produced for tensor in needed):  # a layer's own tensors are those of its first use alone
         asked = f"follow the graph of {model.name!r}"
         raise ArgumentError(asked, "it uses a layer twice", "pass a model that does not")
     last_use = dict.fromkeys(range(len(operations)), 0)

@@ -34,23 +34,34 @@ _NOUNS = {
 @click.option("--weights/--no-weights", default=None, help="Only models with trained weights, or only those without.")
 @click.option("--plugin", metavar="NAME", help="Only models of this plugin or distribution.")
 @click.option("--task", type=click.Choice(TASKS), help="Only models for this task.")
+@click.option("--sort", type=click.Choice(["name", "parameters", "macs"]), default="name", help="Smallest first.")
 @click.option("--datasets", "kind", flag_value="dataset", help="List the datasets instead.")
 @click.option("--strategies", "kind", flag_value="strategy", help="List the transfer strategies instead.")
 @output.json_option
-@output.with_example("zoo list 'resnet*' --plugin zoo-resnet")
+@output.with_example("zoo list 'resnet*' --sort macs")
 def list_(
-    pattern: str, weights: bool | None, plugin: str | None, task: Task | None, kind: str | None, as_json: bool
+    pattern: str,
+    weights: bool | None,
+    plugin: str | None,
+    task: Task | None,
+    sort: str,
+    kind: str | None,
+    as_json: bool,
 ) -> None:
     """List the models of the zoo.
 
     PATTERN is a part of the name, or a shell pattern such as 'resnet*'. An empty list is an answer: the exit status is
     0. A terminal narrower than 100 columns leaves out the plugins.
     """
-    if kind and (task or plugin or weights is not None):
-        raise click.UsageError(f"--weights, --plugin and --task choose among models, not with --{output.plural(kind)}")
+    if kind and (task or plugin or weights is not None or sort != "name"):
+        raise click.UsageError(
+            f"--weights, --plugin, --task and --sort go with models, not with --{output.plural(kind)}"
+        )
     listing = _LISTINGS[kind or "model"]
     wanted = output.as_pattern(pattern)
     names = listing.names(wanted) if kind else registry.list_models(wanted, weights=weights, plugin=plugin, task=task)
+    if sort != "name":
+        names.sort(key=lambda name: _cost(registry.find_model(name)[0].spec, sort))
     entries = [listing.find(name) for name in names]
     if as_json:
         output.print_json([document(entry) for entry in entries])
@@ -59,7 +70,7 @@ def list_(
         if output.width() < _WIDE:
             dispensable = {"plugin", *(key for key in rows[0] if not any(row[key] for row in rows))}
             rows = [{key: value for key, value in row.items() if key not in dispensable} for row in rows]
-        output.table(rows, right=("parameters", "classes"), cut=kind is None)
+        output.table(rows, right=("parameters", "MACs", "classes"), cut=kind is None)
     else:
         output.note(f"none of the {output.count(len(listing.names('*')), kind or 'model')} is like that")
     _note_broken_plugins()
@@ -76,11 +87,18 @@ class _Listing(NamedTuple):
 def _model_row(entry: Entry[ModelSpec]) -> dict[str, str]:
     return {
         "parameters": f"{entry.spec.parameters.total:,}",
+        "MACs": output.metric(entry.spec.macs),
         "input": output.shape(entry.spec.input_shape),
         "plugin": entry.distribution,
         "weights": ", ".join(each.spec.name for each in registry.weights_of(entry)),
         "summary": entry.spec.summary,
     }
+
+
+def _cost(spec: ModelSpec, kind: str) -> tuple[bool, int]:
+    """Return what to sort by; a model whose cost nobody has computed comes last."""
+    cost = spec.parameters.total if kind == "parameters" else spec.macs
+    return cost is None, cost or 0
 
 
 def _dataset_row(entry: Entry[Any]) -> dict[str, str]:
@@ -146,6 +164,8 @@ def info(name: str, as_json: bool) -> None:
             "task": f"{spec.task}, {output.count(spec.classes, 'output')}, {spec.classifier_activation or 'linear'}",
             "input": output.shape(spec.input_shape) + _least(spec),
             "parameters": f"{parameters.total:,}, {_trainable(parameters)} trainable",
+            "file size": f"{output.metric(4 * parameters.total)}B of weights in float32",
+            "cost": _computed(spec),
             "as in": spec.reference,
             "paper": f"{spec.paper} ({spec.year})" if spec.paper and spec.year else spec.paper or spec.year,
             "options": tuple(f"{key} = {value!r}" for key, value in spec.config.items()),
@@ -159,6 +179,12 @@ def info(name: str, as_json: bool) -> None:
         click.echo()
         output.title(f"{spec.name}.{each.spec.name}", each.spec.summary)
         output.sheet(_weights_facts(each, spec))
+
+
+def _computed(spec: ModelSpec) -> str | None:
+    if spec.macs is None:
+        return None
+    return f"{output.metric(spec.macs)} multiply-accumulates, {output.metric(spec.activation_bytes)}B of activations"
 
 
 def _trainable(parameters: ParameterCount) -> str:

@@ -173,3 +173,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def metric(number: int | None) -> str:
+    """Return a number to three digits with a metric prefix; nothing for None.
+
+    >>> metric(3_857_973_248)
+    '3.86 G'
+    """
+    if number is None:
+        return ""
+    prefixes = ("", "k", "M", "G", "T")
+    power = min(len(prefixes) - 1, (len(str(abs(number))) - 1) // 3)
+    return f"{number / 1000**power:.3g} {prefixes[power]}".strip()
