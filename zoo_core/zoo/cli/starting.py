@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import re
@@ -12,9 +13,10 @@ from contextlib import contextmanager
 
 import click
 
-#: What TensorFlow's C++ prints at its start whatever its log level: the note on oneDNN, and that logging is not set up.
+#: What TensorFlow's C++ prints at its start whatever its log level: the notes on oneDNN and on CUDA, and that logging
+#: is not set up.
 _GREETING = re.compile(
-    rb"WARNING: All log messages before absl::InitializeLog\(\) is called|I\d{4} [\d:.]+ +\d+ port\.cc:"
+    rb"WARNING: All log messages before absl::InitializeLog\(\) is called|I\d{4} [\d:.]+ +\d+ (port|cudart_stub)\.cc:"
 )
 
 
@@ -22,7 +24,8 @@ def start_tensorflow() -> None:
     """Import Keras on TensorFlow, saying so on a terminal; everything but the greetings still reaches stderr."""
     if "keras" in sys.modules:
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Level 2 keeps errors; where no GPU is, that CUDA finds none is one, and level 3 leaves it out.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if glob.glob("/dev/nvidia*") else "3")
     _show_warnings_of_zoo()
     on_terminal = sys.stderr.isatty()
     if on_terminal:
