@@ -17,7 +17,8 @@ from zoo.registry import list_plugins
 
 
 def figures_of(model: keras.Model) -> dict[str, int]:
-    """Return what a record of ``model`` says of its cost, for one input of the shape it was built for."""
+    """Return what a record of ``model`` says of its cost, for one input of the shape it was built for, at inference."""
+    model = keras.Model(model.input, model.outputs[0])  # without auxiliary classifiers
     return {"macs": multiply_accumulates(model), "activation_bytes": peak_activation_bytes(model)}
 
 

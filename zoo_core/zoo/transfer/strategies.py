@@ -33,12 +33,16 @@ def last_layers(
 ) -> list[Phase]:
     """Train the last ``layers`` layers that have weights, or ``from_layer`` and every layer after it.
 
+    Auxiliary classifiers are not among them, but train with the layers that learn from them.
+
     Raises:
         ArgumentError: if there are not so many, or there is no such layer.
     """
     leaves = list(leaf_layers(model))
     names = [layer.name for layer in leaves]
-    with_weights = [layer.name for layer in leaves if layer.weights]
+    known = build_of(model)
+    auxiliary = {name for chain in known.spec.auxiliary for name in chain} if known else set()
+    with_weights = [layer.name for layer in leaves if layer.weights and layer.name not in auxiliary]
     if from_layer is not None:
         asked = f"train from the layer {from_layer!r} on"
         if from_layer not in names:
@@ -58,6 +62,8 @@ def last_layers(
             )
         chosen = with_weights[-layers:]
     default = CLASSIFIER_ALONE if len(chosen) == 1 else FINE_TUNING
+    if known and any(name not in known.spec.head for name in chosen):
+        chosen += [layer.name for layer in leaves if layer.weights and layer.name in auxiliary]
     return [Phase("last layers", tuple(chosen), epochs, learning_rate or default)]
 
 

@@ -115,7 +115,7 @@ def transfer(
             "strategy": {
                 "name": chosen.qualified,
                 "options": strategy_options,
-                "phases": [asdict(phase) for phase in phases],
+                "phases": [_known(asdict(phase)) for phase in phases],
             },
             "head": head,
             "warning": warning,
@@ -210,6 +210,11 @@ def _random_frozen(model: keras.Model, build: Build, phases: list[Phase]) -> str
 
 
 # -- what is kept
+
+
+def _known(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a record says, without what it leaves open."""
+    return {key: value for key, value in record.items() if value is not None}
 
 
 def _versions() -> dict[str, str]:
