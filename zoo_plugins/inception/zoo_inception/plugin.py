@@ -1,0 +1,109 @@
+"""The Inception networks: every variant, its parameters, and the build that it is equal to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+
+#: The mean over ImageNet is taken off (section 5 of the first paper).
+CENTRED_PIXELS: dict[str, Any] = {"mean": (123.68, 116.779, 103.939)}
+
+#: From -1 to 1. torchvision normalises by ImageNet's mean and deviation, which the ``transform_input`` of its published
+#: weights undoes inside the model; this is what comes out.
+SYMMETRIC_PIXELS: dict[str, Any] = {"scale": 1 / 127.5, "mean": (1.0,)}
+
+# A min_size is the smallest input that leaves a pixel of every feature map.
+V1: dict[str, Any] = {
+    "builder": "zoo_inception.builders:googlenet",
+    "input_shape": (224, 224, 3),
+    "classes": 1000,
+    "head": ("avg_pool", "top_dropout", "predictions"),
+    "paper": "https://arxiv.org/abs/1409.4842",
+    "year": 2014,
+}
+V3: dict[str, Any] = {
+    "builder": "zoo_inception.builders:inception_v3",
+    "input_shape": (299, 299, 3),
+    "classes": 1000,
+    "min_size": 75,
+    "auxiliary": (
+        (
+            "aux_pool",
+            *(f"aux_{unit}_{part}" for unit in ("conv0", "conv1") for part in ("conv", "bn", "relu")),
+            *("aux_avg_pool", "aux_predictions"),
+        ),
+    ),
+    "preprocessing": Preprocessing(**SYMMETRIC_PIXELS),
+    "paper": "https://arxiv.org/abs/1512.00567",
+    "year": 2015,
+}
+
+
+@hookimpl
+def zoo_models() -> Iterator[ModelSpec]:
+    """Return the models; those whose reference has auxiliary classifiers declare them."""
+    yield ModelSpec(
+        name="googlenet",
+        config={"aux_classifiers": True},
+        parameters=ParameterCount(13_378_280),
+        summary="GoogLeNet (Inception v1) as published, without BatchNorm",
+        min_size=31,
+        auxiliary=_googlenet_auxiliaries("conv", "relu"),
+        preprocessing=Preprocessing(**CENTRED_PIXELS),
+        aliases=("inception_v1",),
+        reference="table 1 and section 5 of the paper, with its biases; 6,998,552 without auxiliary classifiers",
+        **V1,
+    )
+    yield ModelSpec(
+        name="googlenet_bn",
+        config={
+            "batch_norm": True,
+            "local_response_norm": False,
+            "wide_kernel": 3,
+            "last_pool": 2,
+            "initial": 0.01,
+            "dropout": 0.2,
+            "aux_classifiers": True,
+        },
+        parameters=ParameterCount(13_019_960, 13_004_888),
+        summary="GoogLeNet with BatchNorm, as in torchvision",
+        min_size=15,
+        auxiliary=_googlenet_auxiliaries("conv", "bn", "relu"),
+        preprocessing=Preprocessing(**SYMMETRIC_PIXELS),
+        layouts={"torchvision": "zoo_inception.layouts:torchvision_googlenet"},
+        reference="torchvision.models.googlenet",
+        **V1,
+    )
+    yield ModelSpec(
+        name="inception_v3",
+        config={"scale": False, "momentum": 0.99, "padded_averages": False, "initial": "glorot_uniform"},
+        parameters=ParameterCount(23_851_784, 23_817_352),
+        summary="Inception v3, as in Keras",
+        layouts={"keras_applications": "zoo_inception.layouts:keras_applications"},
+        head=("avg_pool", "predictions"),
+        reference="keras.applications.inception_v3",
+        **V3,
+    )
+    yield ModelSpec(
+        name="inception_v3_torch",
+        config={"dropout": 0.5, "aux_classifiers": True},
+        parameters=ParameterCount(27_197_488, 27_161_264),
+        summary="Inception v3 with an auxiliary classifier, as in torchvision",
+        layouts={"torchvision": "zoo_inception.layouts:torchvision_inception_v3"},
+        head=("avg_pool", "top_dropout", "predictions"),
+        reference="torchvision.models.inception_v3",
+        **V3,
+    )
+
+
+def _googlenet_auxiliaries(*parts: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            f"{name}_pool",
+            *(f"{name}_reduce_{part}" for part in parts),
+            *(f"{name}_{layer}" for layer in ("flatten", "fc", "dropout", "predictions")),
+        )
+        for name in ("aux1", "aux2")
+    )

@@ -1,0 +1,83 @@
+"""The VGG networks: every variant, its parameters, and the build that it is equal to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+
+# Each row: name, column of table 1 of the paper, convolutions in each block, parameters in all, trainable parameters.
+
+#: keras.applications: fc1 sees the last feature maps as they are.
+KERAS = (
+    ("vgg16", "D", (2, 2, 3, 3, 3), 138_357_544, 138_357_544),
+    ("vgg19", "E", (2, 2, 4, 4, 4), 143_667_240, 143_667_240),
+)
+
+#: torchvision: the last feature maps are averaged to 7x7.
+TORCH = (
+    ("vgg11", "A", (1, 1, 2, 2, 2), 132_863_336, 132_863_336),
+    ("vgg13", "B", (2, 2, 2, 2, 2), 133_047_848, 133_047_848),
+)
+
+#: torchvision: the same with BatchNorm after each convolution, whose biases stay.
+TORCH_NORMALISED = (
+    ("vgg11_bn", "A", (1, 1, 2, 2, 2), 132_874_344, 132_868_840),
+    ("vgg13_bn", "B", (2, 2, 2, 2, 2), 133_059_624, 133_053_736),
+    ("vgg16_bn", "D", (2, 2, 3, 3, 3), 138_374_440, 138_365_992),
+    ("vgg19_bn", "E", (2, 2, 4, 4, 4), 143_689_256, 143_678_248),
+)
+
+LIKE_TORCH = {"average_maps": True, "initial": "torch"}
+
+TORCH_PIXELS: dict[str, Any] = {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+CAFFE_PIXELS: dict[str, Any] = {"channels": "bgr", "mean": (103.939, 116.779, 123.68)}
+
+
+@hookimpl
+def zoo_models() -> Iterator[ModelSpec]:
+    """Return the models of the tables above."""
+    yield from _models(
+        KERAS,
+        "VGG for ImageNet, column {} of the paper",
+        {},
+        preprocessing=Preprocessing(**CAFFE_PIXELS),
+        reference="keras.applications.{}",
+    )
+    yield from _models(
+        TORCH,
+        "VGG for ImageNet, column {} of the paper",
+        LIKE_TORCH,
+        preprocessing=Preprocessing(**TORCH_PIXELS),
+        reference="torchvision.models.{}",
+    )
+    yield from _models(
+        TORCH_NORMALISED,
+        "VGG for ImageNet, column {} of the paper with BatchNorm, as in torchvision",
+        {"batch_norm": True, **LIKE_TORCH},
+        preprocessing=Preprocessing(**TORCH_PIXELS),
+        reference="torchvision.models.{}",
+    )
+
+
+def _models(
+    table: tuple[Any, ...], summary: str, config: dict[str, Any], *, reference: str, **shared: Any
+) -> Iterator[ModelSpec]:
+    for name, column, depths, total, trainable in table:
+        yield ModelSpec(
+            name=name,
+            builder="zoo_vgg.builders:vgg",
+            config={**config, "depths": depths},
+            input_shape=(224, 224, 3),
+            classes=1000,
+            parameters=ParameterCount(total, trainable),
+            summary=summary.format(column),
+            min_size=32,  # leaves a single pixel after five poolings
+            head=("flatten", "fc1", "fc1_dropout", "fc2", "fc2_dropout", "predictions"),
+            layouts={each: f"zoo_vgg.layouts:{each}_{name}" for each in ("torchvision", "timm")},
+            paper="https://arxiv.org/abs/1409.1556",
+            year=2014,
+            reference=reference.format(name),
+            **shared,
+        )
