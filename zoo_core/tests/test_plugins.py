@@ -31,7 +31,7 @@ BROKEN = {
         "import",
         "imports tensorflow while it is loaded or listed",
     ),
-    "imports NumPy by way of another package": ("import h5py", "import", "imports numpy while it is loaded or listed"),
+    "imports what brings NumPy along": ("import h5py", "import", "imports h5py while it is loaded or listed"),
     "implements nothing": ("x = 1", "register", "implements no hook"),
     "misspells a hook": (
         "from zoo import hookimpl\n@hookimpl\ndef zoo_model():\n    return []",
@@ -106,6 +106,12 @@ def test_a_plugin_that_hides_its_import_of_tensorflow_leaves_nothing_half_import
     sys.modules.pop("colorsys", None)
     assert plugin_of("zoo-broken").faults
     assert "colorsys" not in sys.modules
+
+
+def test_an_import_of_numpy_by_way_of_a_package_of_ones_own_is_refused_as_well(install, tmp_path) -> None:
+    install("zoo-broken", "import zoo_broken_helper")
+    (tmp_path / "site-packages" / "zoo_broken_helper.py").write_text("import numpy")
+    assert "imports numpy while it is loaded or listed" in plugin_of("zoo-broken").faults[0].reason
 
 
 def test_the_verdict_on_a_heavy_import_is_the_same_when_the_package_is_loaded_already(install) -> None:

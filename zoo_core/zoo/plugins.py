@@ -37,8 +37,9 @@ RECORDS: Mapping[str, type] = MappingProxyType(
     }
 )
 
-#: Importing one of these takes up to seconds; a plugin that does so while it is listed would make everybody pay.
-HEAVY = frozenset({"tensorflow", "keras", "numpy", "torch", "jax"})
+#: Importing one of these takes up to seconds; a plugin that does so while it is listed would make everybody pay. Beside
+#: the heaviest stand the packages that bring NumPy along: once loaded, they would not be seen to import it.
+HEAVY = frozenset({"tensorflow", "keras", "numpy", "torch", "jax", "h5py", "matplotlib", "pandas", "scipy", "sklearn"})
 
 #: Figures of a plugin's models that take building to know; a file beside its module.
 FIGURES = "figures.json"
