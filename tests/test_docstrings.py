@@ -18,6 +18,7 @@ MODULES = [
     "zoo.specs",
     "zoo.transfer.transferring",
     "zoo_classic.layouts",
+    "zoo_mobilenet.layouts",
     "zoo_resnet.layouts",
 ]
 
