@@ -151,6 +151,8 @@ def test_every_format_loads_by_name_into_an_equal_model(
     assert (report.format, report.layout) == (form, layout)
     assert set(report.loaded) == set(values(model))
     assert report.initial == report.unused == ()
+    kernels = {"stem_conv/kernel", "depthwise/kernel", "hidden/kernel", "predictions/kernel"}
+    assert {adapted for adapted, _ in report.adapted} == (kernels if layout == "torch" else set())
     assert json.loads(json.dumps(report.as_dict()))["sha256"] == report.sha256
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import click
@@ -62,7 +63,7 @@ def built_facts(model: Any) -> dict[str, Any]:
     known = build_of(model)
     assert known is not None  # only models of zoo.build come here
     declared = known.options == resolve_options(Entry(known.spec, known.distribution))
-    trainable = sum(weight.shape.num_elements() for weight in model.trainable_weights)
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     return {
         "name": known.spec.name,
         "qualified": known.qualified,
@@ -93,16 +94,12 @@ def print_built(facts: dict[str, Any]) -> None:
             "trainable": f"{facts['trainable']:,}",
             "input": output.shape(facts["input_shape"][1:]),
             "output": output.shape(facts["output_shape"][1:]),
-            "weights": _weights_in_words(report) if report else "random initial values",
+            "weights": _in_words(report) if report else "random initial values",
         }
     )
 
 
-def _weights_in_words(report: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        f"{output.count(len(report['loaded']), 'variable')} loaded from {report['source']}",
-        f"{report['format']}, {report['layout']} names",
-        *(f"adapted: {name} ({reason})" for name, reason in report["adapted"]),
-        *(f"left at its initial value: {name} ({reason})" for name, reason in report["initial"]),
-        *(f"not used: {name}" for name in report["unused"]),
-    )
+def _in_words(report: dict[str, Any]) -> tuple[str, ...]:
+    from zoo.weights import LoadReport
+
+    return tuple(str(LoadReport(**report)).splitlines())

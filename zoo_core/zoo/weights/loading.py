@@ -53,7 +53,8 @@ def load_from(model: keras.Model, source: Source, *, head: Literal["auto", "new"
     asked = f"load {str(source.path)!r} into {known.qualified if known else model.name!r}"
     with open_weights(source.path) as file:
         form, planned = file.format, _assign(asked, model, file, head)
-    report = _report(source, form, planned)
+    tag = source.record.name if source.record else None
+    report = _report(planned, source=str(source.path), format=form, sha256=source.sha256, tag=tag)
     if known:
         _remember(model, source, report)
     if report.initial and head == "auto":
@@ -78,18 +79,7 @@ def copy_weights(
         arrays.append(StoredArray(each.name, each.layer.name, each.variable.name, shape, "float32", read))
     file = WeightFile("model in memory", tuple(arrays))
     planned = _assign(f"copy the weights of {source!r} to {model.name!r}", model, file, head)
-    report = LoadReport(
-        source=source,
-        format=file.format,
-        layout=planned.layout,
-        sha256="",
-        tag=None,
-        loaded=tuple(match.target.name for match in planned.matches),
-        adapted=(),
-        initial=planned.initial,
-        unused=planned.unused,
-        auxiliary=planned.auxiliary,
-    )
+    report = _report(planned, source=source, format=file.format)
     if build_of(model):
         annotate(model, report=report)
     return report
@@ -148,15 +138,16 @@ def _read(asked: str, match: Match) -> Array:
         ) from error
 
 
-def _report(source: Source, form: str, planned: Plan) -> LoadReport:
+def _report(planned: Plan, *, source: str, format: str, sha256: str = "", tag: str | None = None) -> LoadReport:
+    adaptations = [(match.target.name, match.adaptation) for match in planned.matches]
     return LoadReport(
-        source=str(source.path),
-        format=form,
+        source=source,
+        format=format,
         layout=planned.layout,
-        sha256=source.sha256,
-        tag=source.record.name if source.record else None,
+        sha256=sha256,
+        tag=tag,
         loaded=tuple(match.target.name for match in planned.matches),
-        adapted=(),
+        adapted=tuple((name, adaptation) for name, adaptation in adaptations if adaptation),
         initial=planned.initial,
         unused=planned.unused,
         auxiliary=planned.auxiliary,

@@ -56,6 +56,13 @@ class Match:
     array: StoredArray
     convert: Callable[[Array], Array]
 
+    @property
+    def adaptation(self) -> str | None:
+        """What is done to the array on the way; None if it is taken as it is."""
+        if not _is_of_torch(self.target, self.array):
+            return None
+        return f"{self.array.shape} of torch rearranged to {tuple(self.target.variable.shape)}"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -249,7 +256,7 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
     Keras holds kernels as (height, width, in, out), torch as (out, in, height, width); dense ones are transposed alike.
     """
     layer, shape = target.layer, tuple(target.variable.shape)
-    if array.variable != "weight" or target.variable.name != "kernel":
+    if not _is_of_torch(target, array):
         return shape, np.asarray
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         height, width, channels, multiplier = shape
@@ -269,6 +276,11 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
         stored = maps if len(array.shape) == 4 else (outputs, inputs)
         return stored, lambda a: a.reshape(maps).transpose(2, 3, 1, 0).reshape(inputs, outputs)
     return shape, np.asarray
+
+
+def _is_of_torch(target: Target, array: StoredArray) -> bool:
+    """Return whether the array is a kernel under torch's name for one, whose axes stand in torch's order."""
+    return array.variable == "weight" and target.variable.name == "kernel"
 
 
 def _flattened_maps(layer: keras.Layer) -> tuple[int, int, int] | None:

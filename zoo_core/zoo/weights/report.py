@@ -37,8 +37,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         lines = [f"{len(self.loaded)} variables loaded from {self.source} ({self.format}, {self.layout} names)"]
-        for name, reason in self.adapted:
-            lines.append(f"adapted: {name} ({reason})")
+        if self.adapted:
+            lines.append(f"adapted: {len(self.adapted)} of them, the first {self.adapted[0][0]}: {self.adapted[0][1]}")
         for name, reason in (*self.initial, *self.auxiliary):
             lines.append(f"left at its initial value: {name} ({reason})")
         for name in self.unused:
