@@ -45,7 +45,7 @@ class Case:
     ``size`` is the height and width of the images: small where the architecture allows it, smallest for the deeper ones
     of a kind that is there already. An odd one goes through the paddings that depend on the size of the maps. There are
     ``batch`` images. ``learns`` says whether a step of training is compared too: of networks with BatchNorm, but for
-    the deeper ones that take a gigabyte. ``options`` are the reference's, ``config`` is that of the model.
+    the deepest. ``options`` are the reference's, ``config`` is that of the model.
     """
 
     name: str
@@ -57,10 +57,16 @@ class Case:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
+def row(case: Case) -> Any:
+    """Return a row of the table. The networks of gigabytes go to one process of pytest-xdist, one after the other."""
+    heavy = case.name.startswith(("alexnet", "vgg"))
+    return pytest.param(case, id=case.name, marks=pytest.mark.xdist_group("heavy") if heavy else ())
+
+
 def in_keras(name: str, constructor: str, size: int = 64, *, learns: bool = True, **options: Any) -> Any:
     """Return a row of the table; ``options`` are the reference's."""
     case = Case(name, f"keras.applications.{constructor}", size, learns=learns, options=options)
-    return pytest.param(case, id=name)
+    return row(case)
 
 
 def in_torchvision(
@@ -75,13 +81,15 @@ def in_torchvision(
 ) -> Any:
     """Return a row of the table; ``options`` are the reference's."""
     case = Case(name, f"torchvision.models.{constructor}", size, batch, learns, options, config or {})
-    return pytest.param(case, id=name)
+    return row(case)
 
 
 v1 = partial(in_keras, constructor="MobileNet", dropout=0.0)
 v2 = partial(in_keras, constructor="MobileNetV2")
 v3_small = partial(in_keras, constructor="MobileNetV3Small", dropout_rate=0.0)
 v3_large = partial(in_keras, constructor="MobileNetV3Large", dropout_rate=0.0)
+vgg_bn = partial(in_torchvision, dropout=0.0, config={"fc_units": 64})
+vgg = partial(vgg_bn, learns=False)
 
 KERAS = [
     in_keras("resnet50", "ResNet50", 75),
@@ -123,12 +131,12 @@ TORCHVISION = [
     in_torchvision("mobilenet_v3_small_torch", "mobilenet_v3_small", 75, dropout=0.0),
     in_torchvision("mobilenet_v3_large_torch", "mobilenet_v3_large", 75, dropout=0.0),
     in_torchvision("alexnet", "alexnet", 96, learns=False, dropout=0.0),
-    in_torchvision("vgg11", "vgg11", learns=False, dropout=0.0),
-    in_torchvision("vgg13", "vgg13", learns=False, dropout=0.0),
-    in_torchvision("vgg11_bn", "vgg11_bn", dropout=0.0),
-    in_torchvision("vgg13_bn", "vgg13_bn", learns=False, dropout=0.0),
-    in_torchvision("vgg16_bn", "vgg16_bn", learns=False, dropout=0.0),
-    in_torchvision("vgg19_bn", "vgg19_bn", learns=False, dropout=0.0),
+    vgg("vgg11", "vgg11"),
+    vgg("vgg13", "vgg13"),
+    vgg_bn("vgg11_bn", "vgg11_bn"),
+    vgg_bn("vgg13_bn", "vgg13_bn"),
+    vgg_bn("vgg16_bn", "vgg16_bn"),
+    vgg_bn("vgg19_bn", "vgg19_bn"),
     in_torchvision(
         "googlenet_bn",
         "googlenet",
@@ -143,7 +151,7 @@ TORCHVISION = [
 ]
 
 CIFAR = [
-    pytest.param(Case(name, "blocks of torchvision, shortcuts of akamaster", 32), id=name)
+    row(Case(name, "blocks of torchvision, shortcuts of akamaster", 32))
     for name in ("resnet20_cifar", "resnet110_cifar")
 ]
 
@@ -162,8 +170,10 @@ def test_a_model_equals_its_build_in_keras_applications(case: Case, tmp_path: Pa
 def test_a_model_equals_its_build_in_torchvision(
     case: Case, tmp_path: Path, record_property: Record, torchvision: ModuleType
 ) -> None:
-    make = attrgetter(case.reference.removeprefix("torchvision."))(torchvision)
-    compare(case, TorchNetwork(make(weights=None, **case.options)), tmp_path, record_property)
+    reference = attrgetter(case.reference.removeprefix("torchvision."))(torchvision)(weights=None, **case.options)
+    if "fc_units" in case.config:
+        narrow(reference, case.config["fc_units"])
+    compare(case, TorchNetwork(reference), tmp_path, record_property)
 
 
 @pytest.mark.parity
@@ -368,6 +378,14 @@ def _to_torch(images: Array) -> Any:
     import torch
 
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def narrow(module: Any, units: int) -> None:
+    """Give a VGG of torchvision ``units`` in its hidden dense layers, whose published 4096 take a gigabyte."""
+    from torch.nn import Linear
+
+    module.classifier[0], module.classifier[3] = Linear(512 * 7 * 7, units), Linear(units, units)
+    module.classifier[6] = Linear(units, 1000)
 
 
 def cifar_resnet(torchvision: ModuleType, depth: int) -> Any:

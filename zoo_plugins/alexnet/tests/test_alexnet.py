@@ -20,6 +20,9 @@ from zoo_alexnet import layouts
 from zoo_alexnet.builders import alexnet
 from zoo_alexnet.plugin import zoo_models
 
+#: Networks of a quarter of a gigabyte each: all in one process of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("heavy")
+
 SPECS: dict[str, ModelSpec] = {spec.name: spec for spec in zoo_models()}
 WEIGHTED = ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "predictions"]
 

@@ -18,10 +18,13 @@ import zoo
 from zoo.specs import ModelSpec
 from zoo_vgg.plugin import zoo_models
 
+#: Networks of half a gigabyte each: all in one process of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("heavy")
+
 SPECS: dict[str, ModelSpec] = {spec.name: spec for spec in zoo_models()}
 
 
-@lru_cache
+@lru_cache(maxsize=2)
 def declared(name: str, **options: object) -> keras.Model:
     """The model at its declared input, with zeros in place of random weights, which take time."""
     return zoo.build(f"zoo-vgg/{name}", initial="zeros", **options)  # type: ignore[arg-type]
