@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# For the processes of pytest-xdist, which start after this: glibc then gives large blocks back to the system at once
+# and does not learn to keep those of up to 32 MB, of which the weights of networks are made.
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**20))
 
 ROOT = Path(__file__).parent
 
