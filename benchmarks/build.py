@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
-import statistics
 import subprocess
 import sys
+
+from measuring import Cost, side_by_side
 
 #: The models that keras.applications has too, and its constructors.
 REFERENCES = {
@@ -29,18 +30,6 @@ REFERENCES = {
     "mobilenet_v3_small": "MobileNetV3Small",
     "mobilenet_v3_large": "MobileNetV3Large",
 }
-
-MEASURE = """
-import json, resource, sys, time
-import keras
-keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])  # TensorFlow starts its device on the first variable
-import zoo
-zoo.list_models()
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before, start = peak(), time.perf_counter()
-{build}
-print(json.dumps({{"seconds": time.perf_counter() - start, "megabytes": peak() - before}}))
-"""
 
 
 def main() -> None:
@@ -72,21 +61,12 @@ def listed(pattern: str) -> list[str]:
     return [record["name"] for record in records if fnmatch.fnmatchcase(record["name"], pattern)]
 
 
-def measured(name: str, rounds: int) -> dict[str, dict[str, float]]:
+def measured(name: str, rounds: int) -> dict[str, Cost]:
     """Return the median seconds and megabytes of building ``name`` here and, if it is there, in keras.applications."""
     builds = {"zoo": f"zoo.build({name!r})"}
     if name in REFERENCES:
         builds["keras"] = f"keras.applications.{REFERENCES[name]}(weights=None)"
-    runs: dict[str, list[dict[str, float]]] = {side: [] for side in builds}
-    for _ in range(rounds):
-        for side, build in builds.items():
-            command = [sys.executable, "-c", MEASURE.format(build=build)]
-            output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-            runs[side].append(json.loads(output.splitlines()[-1]))
-    return {
-        side: {key: statistics.median(run[key] for run in each) for key in ("seconds", "megabytes")}
-        for side, each in runs.items()
-    }
+    return side_by_side(builds, rounds)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import pytest
 from zoo import plugins
 from zoo.cli import main
 
+from .http_server import Server, serving
+
 Install = Callable[..., None]
 
 MODEL = """\
@@ -75,3 +77,11 @@ def zoo(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> C
         return status, out, err
 
     return run
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A real HTTP server on loopback; it has no files yet."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as running:
+        yield running

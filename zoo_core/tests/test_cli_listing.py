@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from zoo import registry
 from zoo.cli import listing
@@ -52,7 +54,7 @@ def test_a_model_is_listed_with_its_count_input_weights_and_plugin(zoo: Zoo, ins
     install("zoo-acme", ACME)
     status, out, err = zoo("list", "acmenet")
     line = next(line for line in out.splitlines() if line.startswith("acmenet "))
-    assert line.split() == ["acmenet", "1,234", "4", "zoo-acme", "tiny", "a", "net", "of", "acme"]
+    assert line.split() == ["acmenet", "1,234", "0.750", "4", "zoo-acme", "tiny", "a", "net", "of", "acme"]
     assert (status, err) == (0, "")
 
 
@@ -77,6 +79,42 @@ def test_datasets_and_strategies_are_listed_too(zoo: Zoo, install: Install) -> N
     assert "digits" in _names(zoo("list", "--datasets", "--json"))
     assert "gently" in _names(zoo("list", "--strategies", "--json"))
     assert "layers=3  zoo-acme  train gently" in zoo("list", "--strategies", "gent")[1]
+
+
+#: More weights for the first of acme's models, and some for the other.
+MANY = ACME.replace(
+    "@hookimpl\ndef zoo_strategies",
+    """\
+    def more(model, name, **fields):
+        source = f"https://example.org/{model}_{name}.safetensors"
+        return WeightsSpec(model=model, name=name, source=source, classes=2, summary="more", **fields)
+
+    pixels = Preprocessing(crop_fraction=0.5, interpolation="bicubic", mean=(2.0,))
+    yield more("acmenet", "imagenet", metrics={"top-1": 0.5}, licence="MIT", preprocessing=pixels)
+    yield more("acmenet", "imagenet_8", input_shape=(8,), config={"depth": 2}, include_top=False)
+    yield more("acmenet_wide", "imagenet", sha256="0123456789ab", metrics={"top-1": 0.9, "top-5": 1.0})
+
+@hookimpl
+def zoo_strategies""",
+).replace("ParameterCount,", "ParameterCount, Preprocessing,")
+
+
+def test_of_many_weights_the_list_names_the_main_ones_and_counts_the_others(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", MANY)
+    lines = zoo("list", "acmenet")[1].splitlines()
+    assert lines[2].split()[:7] == ["acmenet", "1,234", "0.750", "4", "zoo-acme", "imagenet", "+2"]
+    assert lines[3].split()[:7] == ["acmenet_wide", "1,234", "0.900", "4", "zoo-acme", "imagenet", "a"]
+
+
+def test_the_list_of_models_with_weights_names_every_tag(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", MANY)
+    line = zoo("list", "acmenet", "--weights")[1].splitlines()[2]
+    assert line.endswith("0.750  4      tiny, imagenet, imagenet_8")
+
+
+def test_the_most_accurate_come_first_and_those_without_figures_last(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", MANY.replace('model("acmenet_wide")', 'model("acmenet_wide")\n    yield model("acmenet_bare")'))
+    assert _names(zoo("list", "acmenet", "--sort", "top-1", "--json")) == ["acmenet_wide", "acmenet", "acmenet_bare"]
 
 
 def test_an_empty_list_says_so_and_is_no_error(zoo: Zoo) -> None:
@@ -129,6 +167,39 @@ def test_info_as_json_holds_the_record_and_its_weights(zoo: Zoo, install: Instal
     assert [each["name"] for each in document["weights"]] == ["tiny"]
 
 
+def test_many_weights_are_a_table_and_one_of_them_has_a_sheet(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", MANY)
+    _, out, err = zoo("info", "acmenet")
+    row = next(line for line in out.splitlines() if line.startswith("imagenet "))
+    assert row.split() == [
+        "imagenet",
+        "0.500",
+        "4",
+        "4",
+        "of",
+        "8",
+        "bicubic,",
+        "p",
+        "-",
+        "2",
+        ".safetensors",
+        "MIT",
+        "more",
+    ]
+    assert "zoo info acmenet.tiny shows everything" in err
+    sheet = " ".join(zoo("info", "acmenet.imagenet_8")[1].split())
+    for part in (
+        "acmenet.imagenet_8 more",
+        "input 8 ",
+        "classifier not in the file",
+        "options depth = 2",
+        "file https://example.org/acmenet_imagenet_8.safetensors",
+        "digest not published; that of the first file fetched is kept",
+    ):
+        assert part in sheet
+    assert "sha256 0123456789ab..." in " ".join(zoo("info", "acmenet_wide")[1].split())
+
+
 def test_preprocessing_is_put_into_words() -> None:
     torch = Preprocessing(scale=1 / 255, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.1))
     assert listing.in_words(torch, (224, 224, 3)) == (
@@ -143,6 +214,23 @@ def test_preprocessing_is_put_into_words() -> None:
         "pixel values of 0 to 255 as they are",
     )
     assert "standard deviation" in listing.in_words(Preprocessing(per_image=True), (24, 24, 3))[-1]
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "words"),
+    [
+        (Preprocessing(), "224 of 256 bilinear, p"),
+        (Preprocessing(scale=1 / 127.5, mean=(1.0,)), "224 of 256 bilinear, p / 127.5 - 1"),
+        (Preprocessing(channels="bgr", mean=(1.0, 2.0, 3.0)), "224 of 256 bilinear, bgr p - mean"),
+        (
+            Preprocessing(crop_fraction=0.95, scale=1 / 255, mean=(0.5, 0.4, 0.3), std=(0.2,)),
+            "224 of 236 bilinear, (p / 255 - mean) / 0.2",
+        ),
+        (Preprocessing(resize="squeeze", per_image=True), "squeezed bilinear, by its own mean"),
+    ],
+)
+def test_preprocessing_is_put_into_a_few_words(preprocessing: Preprocessing, words: str) -> None:
+    assert listing.in_a_few_words(preprocessing, (224, 224, 3)) == words
 
 
 # -- zoo plugins
@@ -352,3 +440,103 @@ def test_damaged_figures_are_a_fault_and_the_models_stay(zoo: Zoo, install: Inst
     [plugin] = [each for each in json.loads(out) if each["distribution"] == "zoo-acme"]
     assert [fault["phase"] for fault in plugin["faults"]] == ["figures"]
     assert zoo("list", "acmenet")[0] == 0
+
+
+# -- zoo list --plot
+
+COSTS = {
+    "acmenet": {"macs": 2_000_000, "activation_bytes": 8_000},
+    "acmenet_wide": {"macs": 4_000_000, "activation_bytes": 8_000},
+}
+
+
+@pytest.fixture
+def costly(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to draw into, with a plugin installed whose models have figures and costs."""
+    install("zoo-acme", MANY)
+    (tmp_path / "site-packages" / "figures.json").write_text(json.dumps(COSTS))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_plot_is_a_picture_of_the_models_with_figures(zoo: Zoo, costly: Path) -> None:
+    assert zoo("list", "acmenet", "--plot") == (0, "models.png: 2 models\n", "")
+    with Image.open(costly / "models.png") as picture:
+        assert (picture.format, min(picture.size) > 500) == ("PNG", True)
+    assert zoo("list", "acmenet_wide", "--plot", "own.png")[1] == "own.png: 1 model\n"
+    assert (costly / "own.png").is_file()
+
+
+def test_the_accuracy_of_the_main_weights_is_drawn_and_only_beside_that_on_as_many_classes(
+    zoo: Zoo, costly: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from zoo import pictures
+
+    drawn: list[Any] = []
+    monkeypatch.setattr(pictures, "accuracy_against_cost", lambda models, _: drawn.extend(models) or b"")
+    assert "left out" in zoo("list", "--plot")[1]  # the official models, of a thousand classes, are more
+    assert not {"acmenet", "lenet5"} & {each.name for each in drawn}
+    drawn.clear()
+    zoo("list", "--plugin", "zoo-acme", "--plot")
+    assert drawn == [
+        pictures.Cost("acmenet", "acme", 2_000_000, 1_234, 0.5),
+        pictures.Cost("acmenet_wide", "acme", 4_000_000, 1_234, 0.9),
+    ]
+
+
+def test_without_figures_nothing_is_drawn_and_it_says_so(zoo: Zoo, costly: Path) -> None:
+    status, out, err = zoo("list", "linear_regression", "--plot")
+    assert (status, out) == (0, "")
+    assert err.startswith("nothing to draw: no model listed has a published top-1")
+    assert not (costly / "models.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            ("--plot", "no/such/folder.png"),
+            "draw the models into no/such/folder.png: it cannot be written (No such file",
+        ),
+        (("--plot", "resnet"), "call the file resnet.png; see zoo list --help"),
+        (("--plot", "--json"), "either --plot or --json"),
+        (("--plot", "--datasets"), "go with models, not with --datasets"),
+    ],
+)
+def test_a_plot_that_cannot_be_is_an_error(words: tuple[str, ...], reason: str, zoo: Zoo, costly: Path) -> None:
+    status, out, err = zoo("list", *words)
+    assert (status, out) == (1, "")
+    assert reason in err
+
+
+def test_the_frontier_holds_what_nothing_cheaper_surpasses() -> None:
+    from zoo.pictures import Cost, frontier
+
+    models = [
+        Cost(name, "f", macs, 1, top_1)
+        for name, macs, top_1 in [
+            ("dear", 9, 0.8),
+            ("worse", 5, 0.6),
+            ("cheap", 1, 0.5),
+            ("as cheap", 1, 0.4),
+            ("good", 4, 0.7),
+        ]
+    ]
+    assert [each.name for each in frontier(models)] == ["cheap", "good", "dear"]
+
+
+def test_labels_cover_neither_one_another_nor_bubbles_nor_what_else_there_is() -> None:
+    from zoo.labels import Box, Bubble, place_labels
+
+    numbers = range(25)  # a grid so dense that most labels must move away
+    bubbles = [Bubble(150 + 30 * (number % 5), 150 + 24 * (number // 5), 5, 60, 10) for number in numbers]
+    legend = Box(0, 380, 200, 400)
+    boxes = place_labels(bubbles, Box(0, 0, 420, 400), [legend])
+    rims = [Box(b.x - 5, b.y - 5, b.x + 5, b.y + 5) for b in bubbles]
+    assert all(box.right - box.left >= 60 and box.top - box.bottom >= 10 for box in boxes)
+    covered = [(a, b) for a in numbers for b in numbers if a < b and boxes[a].overlap(boxes[b])]
+    assert covered == []
+    assert not any(
+        box.overlap(rim) for number, box in enumerate(boxes) for other, rim in enumerate(rims) if other != number
+    )
+    assert not any(box.overlap(legend) for box in boxes)

@@ -395,7 +395,6 @@ def test_a_failing_read_of_the_last_array_leaves_the_model_as_it_was(tmp_path: P
     [
         ("/nowhere/weights.h5", "there is no file /nowhere/weights.h5"),
         (".", "is no file"),
-        ("https://example.org/w.h5", "download the file and pass its path"),
         ("imagenet", "no plugin offers weights for zoo-toys/toy"),
     ],
 )
@@ -410,7 +409,7 @@ from zoo import WeightsSpec
 
 @hookimpl
 def zoo_weights():
-    yield WeightsSpec("toy", "letters", {path!r}, {digest!r}, classes=10, summary="",
+    yield WeightsSpec("toy", "letters", {path!r}, sha256={digest!r}, classes=10, summary="",
         class_names=tuple("abcdefghij"), preprocessing=Preprocessing(scale=0.5))
 """
 
@@ -452,8 +451,8 @@ def test_a_tag_whose_file_was_changed_is_refused(tagged: Path) -> None:
 def test_weights_are_verified_whole(tagged: Path, tmp_path: Path) -> None:
     from zoo.weights import verify
 
-    assert verify("toy.letters").tag == "letters"
-    assert len(verify(str(tagged), model="toy").loaded) == 11
+    assert verify("toy.letters").report.tag == "letters"
+    assert len(verify(str(tagged), model="toy").report.loaded) == 11
     with pytest.raises(zoo.ArgumentError, match="that names no weights"):
         verify("toy")
     write_safetensors(toy(classes=3), tmp_path / "three.safetensors")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ArgumentError as ArgumentError,
         ContestedNameError as ContestedNameError,
         DataError as DataError,
+        LockError as LockError,
         ParameterCountError as ParameterCountError,
         PluginError as PluginError,
         RunError as RunError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     )
     from zoo.specs import (
         DatasetSpec as DatasetSpec,
+        Fingerprint as Fingerprint,
         ModelSpec as ModelSpec,
         ParameterCount as ParameterCount,
         Preprocessing as Preprocessing,
@@ -59,6 +61,7 @@ _HOMES = {
         "ArgumentError",
         "ContestedNameError",
         "DataError",
+        "LockError",
         "ParameterCountError",
         "PluginError",
         "RunError",
@@ -83,6 +86,7 @@ _HOMES = {
     ),
     "zoo.specs": (
         "DatasetSpec",
+        "Fingerprint",
         "ModelSpec",
         "ParameterCount",
         "Preprocessing",

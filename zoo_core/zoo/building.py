@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -68,6 +69,7 @@ def build(
     include_top: bool = True,
     pooling: str | None = None,
     classifier_activation: str | _Declared | None = DECLARED,
+    locked: bool | str | os.PathLike[str] = False,
     **config: Any,
 ) -> keras.Model:
     """Return the model ``name`` as a Keras model, its parameter count verified.
@@ -76,13 +78,17 @@ def build(
 
     Args:
         name: ``"resnet50"``, ``"zoo-resnet/resnet50"`` or, with a weights tag, ``"lenet5.digits_0_4"``.
-        weights: a tag, or the path of a weights file; None leaves the random initial values.
-        classes: the number of outputs; the declared number by default, or that of the weights' tag.
+        weights: a tag, a path, ``https://...`` or ``hf://owner/repo[@revision][/file]``; None leaves the random initial
+            values.
+        classes: the number of outputs; the declared number by default, or that of a weights tag; the tag's input and
+            options are the defaults too.
         input_shape: ``(height, width, channels)`` or ``(features,)``, without the batch.
         include_top: False leaves the classifier out.
         pooling: without a top, ``"avg"`` or ``"max"`` pools the feature maps to ``(batch, channels)``.
         classifier_activation: of the last layer; by default the declared one, where a change between one class and
             several exchanges sigmoid and softmax. None gives logits.
+        locked: True builds only what ``zoo.lock`` in the current folder says: the same plugins, weights and
+            preprocessing; or the path of another lock.
         config: the family's own options.
 
     Raises:
@@ -91,6 +97,7 @@ def build(
         ParameterCountError: if the model does not have the declared number of parameters.
         PluginError: if the plugin's builder fails.
         WeightsError: if the weights do not fit; see :func:`zoo.load_weights`.
+        LockError: if ``locked``, and anything differs from the lock.
 
     >>> import zoo
     >>> zoo.build("lenet5").count_params()
@@ -109,9 +116,21 @@ def build(
     if weights is not None:
         from zoo.weights import find_source
 
-        source = find_source(entry, weights)
-        if classes is None and source.record is not None:
-            classes = source.record.classes
+        source = find_source(entry, weights, include_top=include_top)
+        if (record := source.record) is not None:
+            if include_top and not record.include_top and classes is None:
+                raise ArgumentError(
+                    f"build {entry.qualified!r} with the weights {weights!r}",
+                    "their file holds no classifier",
+                    "pass include_top=False, or classes= for a new one",
+                )
+            classes = record.classes if classes is None else classes
+            input_shape = record.input_shape if input_shape is None else input_shape
+            config = {**record.config, **config}
+    if locked:
+        from zoo import locking
+
+        locking.check_lock(entry, weights, source, locking.LOCK if locked is True else locked)
     options = resolve_options(
         entry,
         classes=classes,
@@ -121,12 +140,11 @@ def build(
         classifier_activation=classifier_activation,
         **config,
     )
-    model = build_from(entry, options)
-    if source is not None:
-        from zoo.weights import load_from
+    if source is None:
+        return build_from(entry, options)
+    from zoo.weights import build_with
 
-        load_from(model, source)
-    return model
+    return build_with(entry, options, source)
 
 
 def build_from(entry: Entry[ModelSpec], options: dict[str, Any]) -> keras.Model:

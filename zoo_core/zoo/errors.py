@@ -58,6 +58,10 @@ class WeightsMismatchError(WeightsError):
     """A readable weights file whose arrays are not those of the model."""
 
 
+class LockError(ZooError):
+    """A zoo.lock that cannot be read or written, or that is not what is installed."""
+
+
 class DataError(ZooError):
     """Data that is missing, damaged or unfit for the task."""
 

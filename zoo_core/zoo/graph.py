@@ -57,7 +57,7 @@ def steps_of(model: keras.Model) -> list[Step]:
 
 def multiply_accumulates(model: keras.Model) -> int:
     """Return how often a weight is multiplied and added for one input: convolutions and dense layers, biases aside."""
-    return sum(_macs(step) for step in steps_of(model))
+    return sum(macs_of(step) for step in steps_of(model))
 
 
 def peak_activation_bytes(model: keras.Model) -> int:
@@ -67,7 +67,7 @@ def peak_activation_bytes(model: keras.Model) -> int:
     and does nothing in place.
     """
     steps = steps_of(model)
-    sizes = [sum(_count(tensor) for tensor in step.outputs) * BYTES for step in steps]
+    sizes = [sum(size_of(tensor) for tensor in step.outputs) * BYTES for step in steps]
     living, peak = 0, 0
     for place, size in enumerate(sizes):
         living += size
@@ -96,11 +96,13 @@ def _stride(operation: Any) -> int:
     return max(strides) if isinstance(strides, (tuple, list)) else int(strides)
 
 
-def _count(tensor: keras.KerasTensor) -> int:
+def size_of(tensor: keras.KerasTensor) -> int:
+    """Return how many numbers the tensor holds for one sample; a size that is open counts as 1."""
     return math.prod(size or 1 for size in tensor.shape[1:])
 
 
-def _macs(step: Step) -> int:
+def macs_of(step: Step) -> int:
+    """Return the multiply-accumulates of one step for one sample."""
     layer = step.operation
     inputs: int = step.inputs[0].shape[-1] if step.inputs else 0
     if isinstance(layer, keras.layers.DepthwiseConv2D):
@@ -111,4 +113,4 @@ def _macs(step: Step) -> int:
         for_each = inputs
     else:
         return 0
-    return _count(step.outputs[0]) * for_each
+    return size_of(step.outputs[0]) * for_each

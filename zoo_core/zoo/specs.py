@@ -11,6 +11,7 @@ Task = Literal["image-classification", "classification", "regression"]
 TASKS: tuple[Task, ...] = ("image-classification", "classification", "regression")
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_RESOURCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[\w.-]+\.txt")
 _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
@@ -141,31 +142,93 @@ class ModelSpec:
 
 
 @dataclass(frozen=True)
+class Fingerprint:
+    """What a model says of one made-up input, from which wrong weights or a wrong network are known.
+
+    The input is :func:`zoo.weights.fingerprints.made_up_input` of ``seed`` and ``input_shape``, brought to the model's
+    scale by the preprocessing of the weights. ``outputs`` are the first outputs of the reference, before the last
+    activation; each may differ by ``tolerance`` times the largest of them.
+    """
+
+    outputs: tuple[float, ...]
+    seed: int = 0
+    input_shape: tuple[int, ...] | None = None
+    tolerance: float = 1e-4
+
+
+@dataclass(frozen=True)
 class WeightsSpec:
     """One set of trained weights for a model, of this plugin or another; ``model`` may be qualified.
 
-    ``name`` is the tag, the part behind the dot in ``lenet5.digits_0_4``. ``source`` is the file's path.
-    ``preprocessing`` of None means the model's own. ``class_names`` stand in the order of the outputs.
+    - ``name``: the tag, the part behind the dot in ``lenet5.digits_0_4``;
+    - ``source``: the path of a file, its URL (``https://``) or ``hf://owner/repo[@revision]/file``;
+    - ``sha256``: in hexadecimal; whole, or its first 8 digits or more where no more is published; ``md5`` where that is
+      what is published. Without either, the digest of the first file that is fetched is pinned and checked ever after;
+    - ``file_name``: what the file is called where people keep it by hand; the last part of ``source`` by default;
+    - ``classes``: the outputs of the network in the file; ``include_top`` is False for a file that lacks the head;
+    - ``class_names``: in the order of the outputs: a tuple, or the text file of one name a line that holds them,
+      ``"package:file.txt"``;
+    - ``input_shape``: what the network was trained on, where that is not the model's own; ``config`` holds the options
+      of the builder that the file needs;
+    - ``preprocessing``: None means the model's own; ``table`` is for a model of rows the ``as_dict()`` of the
+      :class:`zoo.data.Table` that encodes them;
+    - ``metrics``: as published; top-1 and top-5 are shares of 1;
+    - ``fingerprint``: checked by ``zoo weights verify``.
     """
 
     model: str
     name: str
     source: str
-    sha256: str
-    classes: int
-    summary: str
-    class_names: tuple[str, ...] = ()
+    sha256: str | None = None
+    classes: int = 0
+    summary: str = ""
+    md5: str | None = None
+    file_name: str = ""
+    include_top: bool = True
+    input_shape: tuple[int | None, ...] | None = None
+    config: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    class_names: tuple[str, ...] | str = ()
     preprocessing: Preprocessing | None = None
+    table: Mapping[str, Any] | None = field(default=None, hash=False)
     metrics: Mapping[str, float] = field(default_factory=dict, hash=False)
     licence: str | None = None
     reference: str | None = None
+    fingerprint: Fingerprint | None = None
 
     def __post_init__(self) -> None:
         _check_name("weights tag", self.name)
-        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            raise ValueError(f"sha256 of weights {self.model}.{self.name} is not 64 hexadecimal digits")
-        if self.class_names and len(self.class_names) != self.classes:
-            raise ValueError(f"weights {self.model}.{self.name} name {len(self.class_names)} of {self.classes} classes")
+        which = f"of weights {self.model}.{self.name}"
+        if self.classes < 1:
+            raise ValueError(f"classes {which} is {self.classes!r}, not the number of outputs")
+        if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{8,64}", self.sha256):
+            raise ValueError(f"sha256 {which} is not 64 hexadecimal digits, nor the first 8 or more of them")
+        if self.md5 is not None and not re.fullmatch(r"[0-9a-f]{32}", self.md5):
+            raise ValueError(f"md5 {which} is not 32 hexadecimal digits")
+        if isinstance(self.class_names, str):
+            if not _RESOURCE.fullmatch(self.class_names):
+                raise ValueError(f"class_names {which} are neither a tuple nor of the form 'package:file.txt'")
+        elif self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"class_names {which} name {len(self.class_names)} of {self.classes} classes")
+        if not self.file_name:
+            object.__setattr__(self, "file_name", re.split(r"[/\\]", self.source)[-1])
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the file has to be fetched before it can be read."""
+        return bool(re.match(r"(https?|hf)://", self.source))
+
+    def names_of_classes(self) -> tuple[str, ...]:
+        """Return the class names, read from their file if they stand in one."""
+        if not isinstance(self.class_names, str):
+            return self.class_names
+        from importlib.util import find_spec
+        from pathlib import Path
+
+        package, _, file = self.class_names.partition(":")
+        found = find_spec(package)  # which imports what the package is in, but not the package
+        if found is None or not found.submodule_search_locations:
+            raise FileNotFoundError(f"{self.class_names}: there is no package {package}")
+        return tuple(Path(found.submodule_search_locations[0], file).read_text(encoding="utf-8").splitlines())
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ _OURS = {
     "plugins": "zoo.cli.listing:plugins",
     "prefer": "zoo.cli.listing:prefer",
     "build": "zoo.cli.building:build",
+    "lock": "zoo.cli.building:lock",
     "train": "zoo.cli.training:train",
     "evaluate": "zoo.cli.training:evaluate",
     "predict": "zoo.cli.training:predict",

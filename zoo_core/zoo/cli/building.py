@@ -1,4 +1,4 @@
-"""``zoo build``: a model, its parameter count, and whether the count is the declared one."""
+"""``zoo build`` and ``zoo lock``: a model, whether its parameter count is the declared one, what it is made of."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from zoo.cli.starting import start_tensorflow
 @click.option("--no-top", is_flag=True, help="Leave the classifier out.")
 @click.option("--pooling", type=click.Choice(["avg", "max"]), help="Without a top, pool the feature maps.")
 @key_value_option("--option", "An option of the model; see zoo info.")
+@click.option("--locked", is_flag=True, help="Only as zoo.lock in this folder says: plugins, weights, preprocessing.")
 @click.option("--summary", is_flag=True, help="Show every layer.")
 @output.json_option
 @output.with_example("zoo build resnet50 --classes 5 --input-shape 128x128x3")
@@ -32,6 +33,7 @@ def build(
     no_top: bool,
     pooling: str | None,
     option: Options,
+    locked: bool,
     summary: bool,
     as_json: bool,
 ) -> None:
@@ -44,6 +46,7 @@ def build(
         input_shape=input_shape,
         include_top=not no_top,
         pooling=pooling,
+        locked=locked,
         **option,
     )
     facts = built_facts(model)
@@ -103,3 +106,32 @@ def _in_words(report: dict[str, Any]) -> tuple[str, ...]:
     from zoo.weights import LoadReport
 
     return tuple(str(LoadReport(**report)).splitlines())
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[MODEL[.TAG]]...")
+@click.option("--file", "path", type=click.Path(dir_okay=False), default="zoo.lock", help="Another file than zoo.lock.")
+@output.json_option
+@output.with_example("zoo lock lenet5.digits_0_4")
+def lock(names: tuple[str, ...], path: str, as_json: bool) -> None:
+    """Write down what models are made of: plugins and their versions, digests of weights, preprocessing.
+
+    MODEL=FILE locks a model with a file of weights. Without a name, what zoo.lock holds is written anew. `zoo build
+    --locked` refuses whatever differs.
+    """
+    from zoo.locking import lock
+
+    locked = lock(names, path)
+    if as_json:
+        output.print_json([vars(each) for each in locked])
+        return
+    output.table(
+        [
+            {
+                "model": each.key,
+                "sha256": (each.sha256 or "")[:12],
+                "plugins": ", ".join(f"{name} {version}" for name, version in each.distributions.items()),
+            }
+            for each in locked
+        ]
+    )

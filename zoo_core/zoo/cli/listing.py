@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from zoo import preferences, registry
 from zoo.cli import output
+from zoo.cli.drawing import draw_models
 from zoo.plugins import Plugin, load_plugins
 from zoo.registry import Entry
 from zoo.specs import TASKS, ModelSpec, ParameterCount, Preprocessing, Task, WeightsSpec
@@ -34,7 +36,19 @@ _NOUNS = {
 @click.option("--weights/--no-weights", default=None, help="Only models with trained weights, or only those without.")
 @click.option("--plugin", metavar="NAME", help="Only models of this plugin or distribution.")
 @click.option("--task", type=click.Choice(TASKS), help="Only models for this task.")
-@click.option("--sort", type=click.Choice(["name", "parameters", "macs"]), default="name", help="Smallest first.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "parameters", "macs", "top-1"]),
+    default="name",
+    help="Smallest first; for top-1, by the best figure that is published, best first.",
+)
+@click.option(
+    "--plot",
+    metavar="[FILE.png]",
+    is_flag=False,
+    flag_value="models.png",
+    help="Draw the models' accuracy against their cost instead; models.png by default.",
+)
 @click.option("--datasets", "kind", flag_value="dataset", help="List the datasets instead.")
 @click.option("--strategies", "kind", flag_value="strategy", help="List the transfer strategies instead.")
 @output.json_option
@@ -45,6 +59,7 @@ def list_(
     plugin: str | None,
     task: Task | None,
     sort: str,
+    plot: str | None,
     kind: str | None,
     as_json: bool,
 ) -> None:
@@ -53,24 +68,29 @@ def list_(
     PATTERN is a part of the name, or a shell pattern such as 'resnet*'. An empty list is an answer: the exit status is
     0. A terminal narrower than 100 columns leaves out the plugins.
     """
-    if kind and (task or plugin or weights is not None or sort != "name"):
+    if kind and (task or plugin or plot or weights is not None or sort != "name"):
         raise click.UsageError(
-            f"--weights, --plugin, --task and --sort go with models, not with --{output.plural(kind)}"
+            f"--weights, --plugin, --task, --sort and --plot go with models, not with --{output.plural(kind)}"
         )
+    if plot and as_json:
+        raise click.UsageError("pass either --plot or --json")
     listing = _LISTINGS[kind or "model"]
     wanted = output.as_pattern(pattern)
     names = listing.names(wanted) if kind else registry.list_models(wanted, weights=weights, plugin=plugin, task=task)
     if sort != "name":
-        names.sort(key=lambda name: _cost(registry.find_model(name)[0].spec, sort))
+        names.sort(key=lambda name: _rank(registry.find_model(name)[0], sort))
     entries = [listing.find(name) for name in names]
-    if as_json:
+    if plot:
+        draw_models(names, entries, Path(plot))
+    elif as_json:
         output.print_json([document(entry) for entry in entries])
     elif entries:
-        rows = [{"name": name, **listing.row(entry)} for name, entry in zip(names, entries, strict=True)]
+        row_of = _row_with_tags if weights else listing.row
+        rows = [{"name": name, **row_of(entry)} for name, entry in zip(names, entries, strict=True)]
         if output.width() < _WIDE:
             dispensable = {"plugin", *(key for key in rows[0] if not any(row[key] for row in rows))}
             rows = [{key: value for key, value in row.items() if key not in dispensable} for row in rows]
-        output.table(rows, right=("parameters", "MACs", "classes"), cut=kind is None)
+        output.table(rows, right=("parameters", "MACs", "top-1", "classes"), cut=kind is None and not weights)
     else:
         output.note(f"none of the {output.count(len(listing.names('*')), kind or 'model')} is like that")
     _note_broken_plugins()
@@ -85,19 +105,46 @@ class _Listing(NamedTuple):
 
 
 def _model_row(entry: Entry[ModelSpec]) -> dict[str, str]:
+    weights = registry.weights_of(entry)
     return {
-        "parameters": f"{entry.spec.parameters.total:,}",
-        "MACs": output.metric(entry.spec.macs),
-        "input": output.shape(entry.spec.input_shape),
+        **_sizes(entry.spec, weights),
         "plugin": entry.distribution,
-        "weights": ", ".join(each.spec.name for each in registry.weights_of(entry)),
+        "weights": _in_short([each.spec.name for each in weights]),
         "summary": entry.spec.summary,
     }
 
 
-def _cost(spec: ModelSpec, kind: str) -> tuple[bool, int]:
-    """Return what to sort by; a model whose cost nobody has computed comes last."""
-    cost = spec.parameters.total if kind == "parameters" else spec.macs
+def _row_with_tags(entry: Entry[ModelSpec]) -> dict[str, str]:
+    weights = registry.weights_of(entry)
+    return {**_sizes(entry.spec, weights), "weights": ", ".join(each.spec.name for each in weights)}
+
+
+def _sizes(spec: ModelSpec, weights: list[Entry[WeightsSpec]]) -> dict[str, str]:
+    return {
+        "parameters": f"{spec.parameters.total:,}",
+        "MACs": output.metric(spec.macs),
+        "top-1": output.share(best_figure(weights)),
+        "input": output.shape(spec.input_shape),
+    }
+
+
+def _in_short(tags: list[str]) -> str:
+    """Return the main tag and how many others there are."""
+    main = "imagenet" if "imagenet" in tags else next(iter(tags), "")
+    return main + (f" +{len(tags) - 1}" if len(tags) > 1 else "")
+
+
+def best_figure(weights: Iterable[Entry[WeightsSpec]]) -> float | None:
+    """Return the best top-1 that is published for any of ``weights``."""
+    return max((each.spec.metrics["top-1"] for each in weights if "top-1" in each.spec.metrics), default=None)
+
+
+def _rank(entry: Entry[ModelSpec], kind: str) -> tuple[bool, float]:
+    """Return what to sort by; a model of which the figure is not known comes last."""
+    if kind == "top-1":
+        figure = best_figure(registry.weights_of(entry))
+        return figure is None, -(figure or 0.0)
+    cost = entry.spec.parameters.total if kind == "parameters" else entry.spec.macs
     return cost is None, cost or 0
 
 
@@ -175,10 +222,30 @@ def info(name: str, as_json: bool) -> None:
             "weights": None if weights else "none; pass the path of a file",
         }
     )
+    if len(weights) > 1:
+        click.echo()
+        output.table([_weights_row(each.spec, spec) for each in weights], right=("top-1", "top-5"), cut=True)
+        output.note(f"\nzoo info {spec.name}.{weights[0].spec.name} shows everything about these weights")
+        return
     for each in weights:
         click.echo()
         output.title(f"{spec.name}.{each.spec.name}", each.spec.summary)
         output.sheet(_weights_facts(each, spec))
+
+
+def _weights_row(weights: WeightsSpec, model: ModelSpec) -> dict[str, str]:
+    shape = weights.input_shape or model.input_shape
+    preprocessing = weights.preprocessing or model.preprocessing
+    return {
+        "weights": weights.name,
+        "top-1": output.share(weights.metrics.get("top-1")),
+        "top-5": output.share(weights.metrics.get("top-5")),
+        "input": output.shape(shape),
+        "preprocessing": in_a_few_words(preprocessing, shape) if preprocessing else "",
+        "file": Path(weights.file_name).suffix,
+        "licence": weights.licence or "",
+        "summary": weights.summary,
+    }
 
 
 def _computed(spec: ModelSpec) -> str | None:
@@ -199,17 +266,37 @@ def _least(spec: ModelSpec) -> str:
 
 def _weights_facts(entry: Entry[WeightsSpec], model: ModelSpec) -> dict[str, object]:
     weights = entry.spec
-    names = ", ".join(weights.class_names[:10]) + (", ..." if len(weights.class_names) > 10 else "")
+    class_names = weights.names_of_classes()
+    names = ", ".join(class_names[:10]) + (", ..." if len(class_names) > 10 else "")
+    shape = weights.input_shape or model.input_shape
+    called = weights.file_name if not weights.source.endswith(weights.file_name) else None
     return {
         "from": entry.distribution,
+        "input": output.shape(shape),
         "classes": f"{weights.classes:,}" + (f" ({names})" if names else ""),
+        "classifier": None if weights.include_top else "not in the file; for include_top=False or a new one",
+        "options": tuple(f"{key} = {value!r}" for key, value in weights.config.items()),
         "metrics": output.figures(weights.metrics),
-        "preprocessing": in_words(weights.preprocessing, model.input_shape) if weights.preprocessing else "the model's",
+        "preprocessing": in_words(weights.preprocessing, shape) if weights.preprocessing else "the model's",
         "licence": weights.licence,
         "source": weights.reference,
         "file": weights.source,
-        "sha256": weights.sha256,
+        "kept as": called,
+        "sha256": weights.sha256 and weights.sha256 + ("..." if len(weights.sha256) < 64 else ""),
+        "md5": weights.md5,
+        "digest": None if weights.sha256 or weights.md5 else "not published; that of the first file fetched is kept",
     }
+
+
+def in_a_few_words(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> str:
+    """Return what happens to a photograph, so short that it fits a table: ``224 of 256 bilinear, bgr p - mean``."""
+    size, shorter = _shorter_side(preprocessing, input_shape)
+    cut = "squeezed" if preprocessing.resize == "squeeze" else f"{size} of {shorter}"
+    channels = "" if preprocessing.channels == "rgb" else f"{preprocessing.channels} "
+    if preprocessing.per_image:
+        return f"{cut} {preprocessing.interpolation}, {channels}by its own mean"
+    value = _formula(preprocessing, lambda name, values: _numbers(values) if len(values) == 1 else name)
+    return f"{cut} {preprocessing.interpolation}, {channels}{value}"
 
 
 def in_words(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> tuple[str, ...]:
@@ -218,25 +305,40 @@ def in_words(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) 
     if preprocessing.resize == "squeeze":
         first = f"squeezed to {size}"
     else:
-        sides = [side for side in input_shape[:2] if side is not None]
-        shorter = f"{min(sides) / preprocessing.crop_fraction:.0f}" if sides else "the input"
+        _, shorter = _shorter_side(preprocessing, input_shape)
         first = f"shorter side to {shorter}, the centre {size} cut out"
     return (f"{first}, {preprocessing.interpolation}", _COLOURS[preprocessing.channels], _pixels(preprocessing))
+
+
+def _shorter_side(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> tuple[str, str]:
+    """Return the size of the centre that is cut out, and what the shorter side of the picture is brought to."""
+    sides = [side for side in input_shape[:2] if side is not None]
+    if not sides:
+        return "any", "the input"
+    return f"{min(sides)}", f"{min(sides) / preprocessing.crop_fraction:.0f}"
 
 
 _COLOURS = {"rgb": "red, green, blue", "bgr": "blue, green, red", "grey": "grey"}
 
 
 def _pixels(preprocessing: Preprocessing) -> str:
+    value = _formula(preprocessing, lambda _, values: _numbers(values))
+    if preprocessing.per_image:
+        return f"{value} of each pixel value p, less the picture's mean, divided by its standard deviation"
+    return f"{value} for each pixel value p of 0 to 255" if value != "p" else "pixel values of 0 to 255 as they are"
+
+
+def _formula(preprocessing: Preprocessing, show: Callable[[str, tuple[float, ...]], str]) -> str:
+    """Return what a pixel value p becomes; ``show`` writes the mean and the deviation, whose names it is given."""
     divisor = round(1 / preprocessing.scale, 6)
     value = "p" if preprocessing.scale == 1 else f"p / {divisor:g}" if divisor > 1 else f"p x {preprocessing.scale:g}"
     if preprocessing.per_image:
-        return f"{value} of each pixel value p, less the picture's mean, divided by its standard deviation"
+        return value
     if any(preprocessing.mean):
-        value = f"{value} - {_numbers(preprocessing.mean)}"
+        value = f"{value} - {show('mean', preprocessing.mean)}"
     if set(preprocessing.std) != {1.0}:
-        value = f"{f'({value})' if ' - ' in value else value} / {_numbers(preprocessing.std)}"
-    return f"{value} for each pixel value p of 0 to 255" if value != "p" else "pixel values of 0 to 255 as they are"
+        value = f"{f'({value})' if ' - ' in value else value} / {show('std', preprocessing.std)}"
+    return value
 
 
 def _numbers(values: tuple[float, ...]) -> str:

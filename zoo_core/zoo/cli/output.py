@@ -123,6 +123,15 @@ def figures(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
+def share(value: float | None) -> str:
+    """Return a share of 1 to three digits; nothing for None.
+
+    >>> share(0.70424)
+    '0.704'
+    """
+    return "" if value is None else f"{value:.3f}"
+
+
 def as_pattern(text: str) -> str:
     """Return the shell pattern of a name's part; what is a pattern stays one.
 

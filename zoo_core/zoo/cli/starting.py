@@ -26,7 +26,7 @@ def start_tensorflow() -> None:
         return
     # Level 2 keeps errors; where no GPU is, that CUDA finds none is one, and level 3 leaves it out.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if glob.glob("/dev/nvidia*") else "3")
-    _show_warnings_of_zoo()
+    show_warnings_of_zoo()
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         click.echo("starting TensorFlow ...", nl=False, err=True)
@@ -60,7 +60,8 @@ def _without_greetings() -> Iterator[None]:
                     os.write(2, line)
 
 
-def _show_warnings_of_zoo() -> None:
+def show_warnings_of_zoo() -> None:
+    """Print what Zoo logs to stderr, as the program's own words."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("zoo: %(message)s"))
     logging.getLogger("zoo").addHandler(handler)

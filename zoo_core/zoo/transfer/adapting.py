@@ -16,7 +16,7 @@ from zoo.errors import ArgumentError
 from zoo.registry import Entry, did_you_mean
 from zoo.specs import ModelSpec
 from zoo.subject import is_linear, known_build, model_of
-from zoo.weights import Source, copy_weights, find_source, load_from
+from zoo.weights import Source, build_with, copy_weights, find_source
 
 #: What the caller does not choose, because training needs it so.
 _FIXED: dict[str, Any] = {"include_top": True, "pooling": None}
@@ -39,8 +39,9 @@ class Base:
     @property
     def class_names(self) -> tuple[str, ...]:
         """What the outputs of the weights are called, if anybody knows."""
-        known = self.build or (self.source and self.source.record)
-        return known.class_names if known else ()
+        if self.build:
+            return self.build.class_names
+        return self.source.record.names_of_classes() if self.source and self.source.record else ()
 
 
 def base_of(asked: str, given: Any, weights: str | os.PathLike[str] | None) -> Base:
@@ -56,7 +57,8 @@ def base_of(asked: str, given: Any, weights: str | os.PathLike[str] | None) -> B
         if tag and weights is not None:
             raise ArgumentError(asked, f"weights={str(weights)!r} came with a tag in the name", "pass one of them")
         chosen = tag or weights
-        return Base(entry, {}, find_source(entry, chosen) if chosen is not None else None)
+        source = find_source(entry, chosen) if chosen is not None else None
+        return Base(entry, _options_of(source), source)
     known = known_build(asked, model)
     options = {**known.options, **known.options["config"]}
     for key in ("config", *_FIXED):
@@ -64,6 +66,14 @@ def base_of(asked: str, given: Any, weights: str | os.PathLike[str] | None) -> B
     entry = Entry(known.spec, known.distribution)
     origin = given if isinstance(given, (str, os.PathLike)) else getattr(given, "folder", None) or _origin(known)
     return Base(entry, options, model=model, build=known, name=os.fspath(origin))
+
+
+def _options_of(source: Source | None) -> dict[str, Any]:
+    """Return the options that a tag's weights bring: what they were trained on."""
+    record = source.record if source else None
+    if record is None:
+        return {}
+    return {**record.config, **({"input_shape": record.input_shape} if record.input_shape else {})}
 
 
 def _origin(known: Build) -> str:
@@ -170,14 +180,15 @@ def adapted(base: Base, options: dict[str, Any], dataset: Dataset, new_head: boo
     """Return the model to train, with the weights it begins with, and what became of its head."""
     other_names = bool(base.class_names) and base.class_names != dataset.class_names
     mode: Literal["auto", "new"] = "new" if new_head or other_names else "auto"
-    model = build_from(base.entry, options)
-    if base.model is not None and base.build is not None:
-        report = copy_weights(base.model, model, source=base.name, head=mode)
-        annotate(model, preprocessing=base.build.preprocessing)
-    elif base.source is not None:
-        report = load_from(model, base.source, head=mode)
+    report = None
+    if base.source is not None:
+        model = build_with(base.entry, options, base.source, head=mode)
+        report = known_build(f"train {base.entry.qualified!r}", model).report
     else:
-        report = None
+        model = build_from(base.entry, options)
+        if base.model is not None and base.build is not None:
+            report = copy_weights(base.model, model, source=base.name, head=mode)
+            annotate(model, preprocessing=base.build.preprocessing)
     if len(options["input_shape"]) == 1:
         annotate(model, preprocessing=None)
     if report is None:

@@ -1,9 +1,38 @@
-"""Weights: where the bytes come from, what is in them, which variable gets which array, and what happened."""
+"""Weights: where the bytes come from, what is in them, which variable gets which array, and what happened.
+
+Every name is loaded when it is first used, so that fetching a file imports no Keras.
+"""
 
 from __future__ import annotations
 
-from zoo.weights.loading import copy_weights, load_from, load_weights, verify
-from zoo.weights.report import LoadReport
-from zoo.weights.store import Source, find_source
+import importlib
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["LoadReport", "Source", "copy_weights", "find_source", "load_from", "load_weights", "verify"]
+if TYPE_CHECKING:
+    from zoo.weights.converting import convert as convert
+    from zoo.weights.loading import (
+        build_with as build_with,
+        copy_weights as copy_weights,
+        load_from as load_from,
+        load_weights as load_weights,
+    )
+    from zoo.weights.report import LoadReport as LoadReport
+    from zoo.weights.sources import Source as Source, find_source as find_source
+    from zoo.weights.verifying import Verified as Verified, verify as verify
+
+_HOMES = {
+    "converting": ("convert",),
+    "loading": ("build_with", "copy_weights", "load_from", "load_weights"),
+    "report": ("LoadReport",),
+    "sources": ("Source", "find_source"),
+    "verifying": ("Verified", "verify"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'zoo.weights' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"zoo.weights.{_HOME_OF[name]}"), name)

@@ -31,6 +31,12 @@ _COUNTERS = ("num_batches_tracked",)
 #: Layers that Keras has named by itself, counting them since the session began.
 _AUTOMATIC = re.compile(r"(conv2d|depthwise_conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d+))?")
 
+#: What becomes of the kernel that saw red, green and blue when the input has another number of channels.
+_STEMS = {
+    1: "the kernels of red, green and blue summed for the one channel",
+    4: "the kernels of the first three channels kept, that of the fourth begins at zero",
+}
+
 _MOST_SHOWN = 5
 
 
@@ -59,9 +65,12 @@ class Match:
     @property
     def adaptation(self) -> str | None:
         """What is done to the array on the way; None if it is taken as it is."""
-        if not _is_of_torch(self.target, self.array):
-            return None
-        return f"{self.array.shape} of torch rearranged to {tuple(self.target.variable.shape)}"
+        done = []
+        if _is_of_torch(self.target, self.array):
+            done.append(f"{self.array.shape} of torch rearranged to {tuple(self.target.variable.shape)}")
+        if _adapts_stem(self.target, self.array):
+            done.append(_STEMS[self.target.variable.shape[2]])
+        return "; ".join(done) or None
 
 
 @dataclass(frozen=True)
@@ -255,7 +264,18 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
 
     Keras holds kernels as (height, width, in, out), torch as (out, in, height, width); dense ones are transposed alike.
     """
-    layer, shape = target.layer, tuple(target.variable.shape)
+    if _adapts_stem(target, array):
+        channels = target.variable.shape[2]
+        expected, convert = _of_kernel(target, array, (*target.variable.shape[:2], 3, target.variable.shape[3]))
+        return expected, lambda a: _for_channels(convert(a), channels)
+    return _of_kernel(target, array, tuple(target.variable.shape))
+
+
+def _of_kernel(
+    target: Target, array: StoredArray, shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
+    """Return the shape in the file of an array that has ``shape`` in Keras, and how to bring it there."""
+    layer = target.layer
     if not _is_of_torch(target, array):
         return shape, np.asarray
     if isinstance(layer, keras.layers.DepthwiseConv2D):
@@ -281,6 +301,33 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
 def _is_of_torch(target: Target, array: StoredArray) -> bool:
     """Return whether the array is a kernel under torch's name for one, whose axes stand in torch's order."""
     return array.variable == "weight" and target.variable.name == "kernel"
+
+
+def _adapts_stem(target: Target, array: StoredArray) -> bool:
+    """Return whether the array is a first convolution's kernel for three channels, where the model has one or four."""
+    shape = tuple(target.variable.shape)
+    if not isinstance(target.layer, keras.layers.Conv2D) or target.variable.name != "kernel" or shape[2] not in _STEMS:
+        return False
+    if len(array.shape) != 4 or array.shape[1 if _is_of_torch(target, array) else 2] != 3:
+        return False
+    return _sees_the_input(target.layer)
+
+
+def _sees_the_input(layer: keras.Layer) -> bool:
+    """Return whether nothing with weights stands between the model's input and ``layer``."""
+    source = layer.input._keras_history.operation
+    while not isinstance(source, keras.layers.InputLayer):
+        if source.weights or not isinstance(source.input, keras.KerasTensor):
+            return False
+        source = source.input._keras_history.operation
+    return True
+
+
+def _for_channels(kernel: Array, channels: int) -> Array:
+    if channels == 1:
+        summed: Array = np.sum(kernel, axis=2, keepdims=True)
+        return summed
+    return np.concatenate([kernel, np.zeros_like(kernel[:, :, :1])], axis=2)
 
 
 def _flattened_maps(layer: keras.Layer) -> tuple[int, int, int] | None:

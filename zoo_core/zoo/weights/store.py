@@ -1,87 +1,340 @@
-"""Where the bytes of weights come from: a tag that a plugin offers, or a local file."""
+"""The store: files of weights from elsewhere, each kept under its digest and never taken for another.
+
+In :func:`zoo.preferences.weights_folder`:
+
+- ``files/<sha256>/<file name>``: whole and verified files;
+- ``pins/*.json``: for each URL, the digest of what it sent first;
+- ``partial/``: downloads that are under way or were cut; nothing is ever used from there;
+- ``locks/``: one file for each URL, so that one process downloads and the others wait;
+- ``by_hand/``: where files that were downloaded by hand can be put.
+"""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
+import json
+import logging
 import os
 import re
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
-from zoo.errors import UnknownNameError, WeightsFileError
-from zoo.registry import Entry, find_weights, weights_of
-from zoo.specs import ModelSpec, WeightsSpec
+from zoo.errors import WeightsFileError
+from zoo.preferences import WeightsSettings, weights_folder, weights_settings, write_json
+from zoo.weights import downloads, hub
+from zoo.weights.downloads import Address, MissingFileError, without_password
 
-_TAG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+log = logging.getLogger("zoo")
 
 
 @dataclass(frozen=True)
-class Source:
-    """A local file of weights and, if a plugin offers that very file, its record."""
+class Fetched:
+    """A file of weights on this machine, and the SHA-256 in hexadecimal that it must have.
+
+    The digest was checked when the file came here and is not computed again for each use: whoever reads the file
+    checks it meanwhile.
+    """
 
     path: Path
-    record: WeightsSpec | None = None
-
-    @cached_property
-    def sha256(self) -> str:
-        """The digest of the file as it is now, in hexadecimal."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+    sha256: str
 
 
-def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str]) -> Source:
-    """Return the file that ``weights`` means for ``model``: a tag, or the path of a local file.
+@dataclass(frozen=True)
+class Pin:
+    """What a URL sent when it was first asked: the digests and size of the file, its name in the store, the day."""
 
-    A local file whose digest is that of a tag is that tag. The file of a tag is checked against its digest.
+    source: str
+    sha256: str
+    md5: str
+    size: int
+    file_name: str
+    date: str
+
+
+def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md5: str | None = None) -> Fetched:
+    """Return the file at ``url`` (``https://...`` or ``hf://owner/repo[@revision][/file]``), on this machine.
+
+    It comes from the store, else from the folders of files that were downloaded by hand, where it is looked for by
+    ``file_name`` and used where it lies, else from the mirror or the URL. ``sha256`` may be the first digits alone.
+    Without a digest the file has to be a readable file of weights, and its digest is pinned and checked ever after.
+
+    Args:
+        asked: what the user wants, for the errors.
+        url: a password in it is used and never shown.
+        file_name: what people call the file; a file of Hugging Face is called ``owner/repo[@revision]/file`` unless
+            this is another name than its own.
+        sha256: in hexadecimal, all 64 digits or the first of them.
+        md5: in hexadecimal.
 
     Raises:
-        UnknownNameError: if it is neither a tag nor a file.
-        WeightsFileError: if the file is missing, is no file, or is not the one its tag promises.
+        WeightsFileError: if the file cannot be had, or is another than the one promised or pinned.
+        ArgumentError: if the user's settings are damaged.
     """
-    text = os.fspath(weights)
-    asked = f"load the weights {text!r}" + (f" into {model.qualified!r}" if model else "")
-    if re.match(r"(https?|hf)://", text):
-        raise WeightsFileError(asked, "only tags and local files are read", "download the file and pass its path")
-    is_tag = isinstance(weights, str) and _TAG.fullmatch(text)
-    if model and is_tag:
-        try:
-            return _of_tag(asked, find_weights(model, text).spec)
-        except UnknownNameError:
-            if not Path(text).is_file():
-                raise
-    path = Path(text).expanduser()
-    if not path.exists():
-        raise WeightsFileError(
-            asked, f"there is no file {path}", "check the path, or pass one of the tags of `zoo weights list`"
-        )
-    if not path.is_file():
-        raise WeightsFileError(asked, f"{path} is no file", "pass the path of a weights file")
-    source = Source(path)
-    known = {entry.spec.sha256: entry.spec for entry in weights_of(model)} if model else {}
-    return Source(path, known.get(_digest(asked, source))) if known else source
-
-
-def _of_tag(asked: str, record: WeightsSpec) -> Source:
-    source = Source(Path(record.source), record)
-    if not source.path.is_file():
-        raise WeightsFileError(
-            asked,
-            f"the file of that tag, {source.path}, is missing",
-            "install again the distribution that offers the tag",
-        )
-    digest = _digest(asked, source)
-    if digest != record.sha256:
-        raise WeightsFileError(
-            asked,
-            f"{source.path} has the SHA-256 {digest}, where its tag promises {record.sha256}",
-            "the file was changed or damaged: install again the distribution that offers the tag",
-        )
-    return source
-
-
-def _digest(asked: str, source: Source) -> str:
+    settings = weights_settings()
     try:
-        return source.sha256
+        wanted = _Wanted(asked, url, file_name, sha256, md5)
+        held = wanted.held() or _found_by_hand(wanted, settings)
+        if held:
+            return held
+        if settings.offline:
+            raise _offline(wanted, settings)
+        with _only_one_process(wanted):
+            return wanted.held() or _fetched(wanted, settings)
     except OSError as error:
-        raise WeightsFileError(asked, f"{source.path} cannot be read ({error})", "check its permissions") from error
+        raise WeightsFileError(
+            asked,
+            f"the store at {weights_folder()} cannot be used ({error})",
+            "make space there or give yourself the right to write, or set ZOO_HOME to another folder",
+        ) from error
+
+
+class _Wanted:
+    """A file that is asked for, and all that is known of it before it is read."""
+
+    def __init__(self, asked: str, url: str, file_name: str, sha256: str | None, md5: str | None) -> None:
+        self.asked = asked
+        self.url = url
+        self.sha256 = sha256
+        self.md5 = md5
+        self.hub_name = hub.parse(asked, url) if url.startswith("hf://") else None
+        try:
+            self.shown = without_password(url)
+            if not self.hub_name and not urlsplit(url).hostname:
+                raise ValueError("it names no server")
+        except ValueError as error:
+            raise WeightsFileError(asked, f"its URL cannot be read ({error})", "check the address") from error
+        self.key = f"{_plain(self.shown)}-{hashlib.sha256(self.shown.encode()).hexdigest()[:16]}"
+        self.file_name = _plain(file_name)
+        # Most files of Hugging Face are called alike, so that the name alone would take one for another.
+        self.known_as = (
+            url.removeprefix("hf://")
+            if self.hub_name and (not self.hub_name.file or _last(file_name) == _last(url))
+            else _last(file_name)
+        )
+        self.pin = self._read_pin()
+
+    @property
+    def pin_path(self) -> Path:
+        return weights_folder() / "pins" / f"{self.key}.json"
+
+    @property
+    def partial(self) -> Path:
+        return weights_folder() / "partial" / self.key
+
+    def promise(self) -> str:
+        """Return what is known of the file's digest, to be read by people."""
+        if self.pin or self.sha256:
+            digits = self.pin.sha256 if self.pin else self.sha256 or ""
+            return f"SHA-256 {digits}{'' if len(digits) == 64 else '...'}"
+        return f"MD5 {self.md5}" if self.md5 else "its digest is not known"
+
+    def _read_pin(self) -> Pin | None:
+        """Return what was pinned for the URL, unless the digest that is promised now is another."""
+        try:
+            pin = Pin(**json.loads(self.pin_path.read_text(encoding="utf-8")))
+            if not re.fullmatch(r"[0-9a-f]{64}", pin.sha256) or pin.file_name != _plain(pin.file_name):
+                raise ValueError("it holds no SHA-256 and file name")
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            found = f"the pin {self.pin_path} is damaged ({error})"
+            raise WeightsFileError(self.asked, found, "delete it; the file is then fetched again") from error
+        fits = pin.sha256.startswith(self.sha256 or "") and self.md5 in (None, pin.md5)
+        return pin if fits else None
+
+    def held(self) -> Fetched | None:
+        """Return the file that the store holds."""
+        self.pin = self._read_pin()
+        if self.pin is None:
+            return None
+        path = _place_of(self.pin)
+        return Fetched(path, self.pin.sha256) if _size(path) == self.pin.size else None
+
+    def verified(self, path: Path, origin: str, advice: str) -> Pin:
+        """Return the pin for a file that came from ``origin``, once it is known to be the right one.
+
+        Raises:
+            WeightsFileError: if it is another file than the one promised or pinned, or no file of weights.
+        """
+        with path.open("rb") as file:
+            found_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            found_md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        difference = None
+        if self.sha256 and not found_sha256.startswith(self.sha256):
+            difference = f"has the SHA-256 {found_sha256}, where {self.sha256} is promised"
+        elif self.md5 and found_md5 != self.md5:
+            difference = f"has the MD5 {found_md5}, where {self.md5} is promised"
+        elif self.pin and found_sha256 != self.pin.sha256:
+            difference = f"has the SHA-256 {found_sha256}, where {self.pin.sha256} was pinned on {self.pin.date}"
+            advice = f"if the new file is the right one, delete {self.pin_path} and ask again"
+        if difference or not (self.sha256 or self.md5 or self.pin):
+            self._check_opens(path, origin)
+        if difference:
+            raise WeightsFileError(self.asked, f"{origin} {difference}", advice)
+        today = datetime.datetime.now(datetime.UTC).date().isoformat()
+        return Pin(self.shown, found_sha256, found_md5, path.stat().st_size, self.file_name, today)
+
+    def _check_opens(self, path: Path, origin: str) -> None:
+        from zoo.weights.formats import open_weights
+
+        try:
+            with open_weights(path):
+                pass
+        except WeightsFileError as error:
+            found = f"{origin} is no file of weights: {error.found}"
+            raise WeightsFileError(self.asked, found, f"get {self.known_as} from another place") from error
+
+
+# -- by hand
+
+
+def _hand_folders(settings: WeightsSettings) -> tuple[Path, ...]:
+    return (*settings.folders, weights_folder() / "by_hand")
+
+
+def _found_by_hand(wanted: _Wanted, settings: WeightsSettings) -> Fetched | None:
+    for folder in _hand_folders(settings):
+        path = folder / wanted.known_as
+        if wanted.hub_name and not wanted.hub_name.file and path.is_dir():
+            path /= hub.choose(wanted.asked, wanted.hub_name, (each.name for each in path.iterdir()))
+        if not path.is_file():
+            continue
+        if wanted.pin and _size(path) == wanted.pin.size:
+            return Fetched(path, wanted.pin.sha256)
+        pin = wanted.verified(path, str(path), "move that file away, or put the right one there")
+        if pin.sha256 != (wanted.pin and wanted.pin.sha256):
+            log.info("%s is taken from %s", wanted.shown, path)
+            _keep_pin(wanted, pin)
+        return Fetched(path, pin.sha256)
+    return None
+
+
+def _keep_pin(wanted: _Wanted, pin: Pin) -> None:
+    try:
+        write_json(wanted.pin_path, asdict(pin))
+    except OSError as error:
+        log.warning("the digest of %s cannot be kept, so that a change would go unnoticed: %s", wanted.shown, error)
+
+
+def _offline(wanted: _Wanted, settings: WeightsSettings) -> WeightsFileError:
+    folders = _hand_folders(settings)
+    open_choice = wanted.hub_name and not wanted.hub_name.file
+    target = folders[0] / wanted.known_as / ("model.safetensors" if open_choice else "")
+    return WeightsFileError(
+        wanted.asked,
+        f"downloads are switched off (ZOO_OFFLINE or settings.toml), and the file is neither in the store nor in "
+        f"{' or '.join(str(folder) for folder in folders)}",
+        f"download {wanted.shown} ({wanted.promise()}) elsewhere and put it at {target}",
+    )
+
+
+# -- from the network
+
+
+def _fetched(wanted: _Wanted, settings: WeightsSettings) -> Fetched:
+    missing = None
+    for address in _addresses(wanted, settings):
+        try:
+            return _from(wanted, address)
+        except MissingFileError as error:
+            missing = error
+    assert missing is not None
+    raise missing
+
+
+def _addresses(wanted: _Wanted, settings: WeightsSettings) -> Iterator[Address]:
+    """Yield where the file may be, the mirror first; what only the hub knows is asked when its turn comes."""
+    open_choice = wanted.hub_name is not None and not wanted.hub_name.file
+    if settings.mirror and not open_choice:
+        yield _of_mirror(wanted, settings.mirror)
+    if wanted.hub_name is None:
+        yield Address(wanted.url)
+        return
+    file = hub.resolve(wanted.asked, wanted.hub_name)
+    wanted.sha256 = wanted.sha256 or (None if wanted.pin else file.sha256)
+    if open_choice:
+        wanted.file_name = _plain(file.file)
+        wanted.known_as = f"{wanted.known_as}/{file.file}"
+        if settings.mirror:
+            yield _of_mirror(wanted, settings.mirror)
+    yield file.address
+
+
+def _of_mirror(wanted: _Wanted, mirror: str) -> Address:
+    return Address(f"{mirror.rstrip('/')}/{quote(wanted.known_as, safe='/@')}")
+
+
+def _from(wanted: _Wanted, address: Address) -> Fetched:
+    trusting = not (wanted.sha256 or wanted.md5 or wanted.pin)
+    origin = f"what {without_password(address.url)} sends"
+    advice = "the file there is damaged or was exchanged: try another day, or get it from another place"
+    for last in (False, True):
+        resumed = downloads.download(
+            wanted.asked, address, wanted.partial, trusting=trusting, label=wanted.known_as.rpartition("/")[2]
+        )
+        try:
+            pin = wanted.verified(wanted.partial, origin, advice)
+            break
+        except WeightsFileError as error:
+            downloads.discard(wanted.partial)
+            if last or not resumed:
+                raise
+            log.warning("%s was put together of parts and is wrong, so it is fetched from the start: %s", origin, error)
+    path = _place_of(pin)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wanted.partial.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(wanted.partial, path)
+    downloads.discard(wanted.partial)
+    write_json(wanted.pin_path, asdict(pin))
+    return Fetched(path, pin.sha256)
+
+
+@contextmanager
+def _only_one_process(wanted: _Wanted) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    folder = weights_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{wanted.key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("waiting for another process that is fetching %s", wanted.shown)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# -- paths
+
+
+def _place_of(pin: Pin) -> Path:
+    return weights_folder() / "files" / pin.sha256 / pin.file_name
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _plain(name: str) -> str:
+    """Return the last part of a path or URL as a name that every file system takes.
+
+    >>> _plain("https://example.org/a/resnet%2050.h5?download=1")
+    'resnet_50.h5'
+    """
+    return re.sub(r"[^A-Za-z0-9_.+-]", "_", _last(name))[-120:].lstrip(".") or "weights"
+
+
+def _last(name: str) -> str:
+    return re.split(r"[/\\]", unquote(re.sub(r"[?#].*", "", name)))[-1].lstrip(".") or "weights"

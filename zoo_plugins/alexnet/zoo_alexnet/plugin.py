@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
-
-TORCH_PIXELS: dict[str, Any] = {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
+from zoo.published import TORCH_PIXELS
+from zoo_alexnet.weights import official_weights
 
 #: Section 2 of the paper: nothing but the mean over the training set is taken off; in Caffe's order of the channels,
 #: since the weights that were published are Caffe's.
@@ -74,3 +74,9 @@ def zoo_models() -> Iterator[ModelSpec]:
         reference="17,472 + 153,728 + 221,376 + 331,968 + 221,312 + 9,439,232 + 4,196,352 + 20,490",
         **SHARED,
     )
+
+
+@hookimpl
+def zoo_weights() -> Iterator[WeightsSpec]:
+    """Return the official weights of these models."""
+    return official_weights()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
+from zoo.published import SYMMETRIC_PIXELS
+from zoo_inception.weights import official_weights
 
 #: The mean over ImageNet is taken off (section 5 of the first paper).
 CENTRED_PIXELS: dict[str, Any] = {"mean": (123.68, 116.779, 103.939)}
 
-#: From -1 to 1. torchvision normalises by ImageNet's mean and deviation, which the ``transform_input`` of its published
-#: weights undoes inside the model; this is what comes out.
-SYMMETRIC_PIXELS: dict[str, Any] = {"scale": 1 / 127.5, "mean": (1.0,)}
+# torchvision normalises by ImageNet's mean and deviation, which the ``transform_input`` of its published weights undoes
+# inside the model; SYMMETRIC_PIXELS are what comes out.
 
 # A min_size is the smallest input that leaves a pixel of every feature map.
 V1: dict[str, Any] = {
@@ -96,6 +97,12 @@ def zoo_models() -> Iterator[ModelSpec]:
         reference="torchvision.models.inception_v3",
         **V3,
     )
+
+
+@hookimpl
+def zoo_weights() -> Iterator[WeightsSpec]:
+    """Return the official weights of these models."""
+    return official_weights()
 
 
 def _googlenet_auxiliaries(*parts: str) -> tuple[tuple[str, ...], ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
+from zoo.published import SYMMETRIC_PIXELS, TORCH_PIXELS
+from zoo_mobilenet.weights import official_weights
 
 # Each row: name, what sets it apart from its siblings, parameters in all, trainable parameters.
 # The three digits of a name are the width multiplier alpha in hundredths.
@@ -47,9 +49,9 @@ V3 = {**TORCH, "momentum": 0.99, "rescaling": False}
 V3_SMALL_TORCH = (("mobilenet_v3_small_torch", V3, 2_554_968, 2_542_856),)
 V3_LARGE_TORCH = (("mobilenet_v3_large_torch", V3, 5_507_432, 5_483_032),)
 
-SCALED_TO_ONE = Preprocessing(scale=1 / 127.5, mean=(1.0,))
+SCALED_TO_ONE = Preprocessing(**SYMMETRIC_PIXELS)
 SCALED_INSIDE = Preprocessing()
-TORCH_PIXELS = Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+SCALED_LIKE_TORCH = Preprocessing(**TORCH_PIXELS)
 
 V1_PAPER = {"paper": "https://arxiv.org/abs/1704.04861", "year": 2017}
 V2_PAPER = {"paper": "https://arxiv.org/abs/1801.04381", "year": 2018}
@@ -85,7 +87,7 @@ def zoo_models() -> Iterator[ModelSpec]:
         "mobilenet_v2",
         "MobileNet v2, inverted residuals, as in torchvision",
         head=("avg_pool", "top_dropout", "predictions"),
-        preprocessing=TORCH_PIXELS,
+        preprocessing=SCALED_LIKE_TORCH,
         layouts=_layouts("torchvision_v2", "timm_v2"),
         reference="torchvision.models.mobilenet_v2",
         **V2_PAPER,
@@ -108,11 +110,17 @@ def zoo_models() -> Iterator[ModelSpec]:
             f"MobileNet v3 {size}, inverted residuals found by search, as in torchvision",
             {"blocks": size},
             head=V3_HEAD,
-            preprocessing=TORCH_PIXELS,
+            preprocessing=SCALED_LIKE_TORCH,
             layouts=_layouts(f"torchvision_v3_{size}", f"timm_v3_{size}"),
             reference="torchvision.models.mobilenetv3",
             **V3_PAPER,
         )
+
+
+@hookimpl
+def zoo_weights() -> Iterator[WeightsSpec]:
+    """Return the official weights of these models."""
+    return official_weights()
 
 
 def _models(

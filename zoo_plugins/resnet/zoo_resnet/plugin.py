@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
+from zoo.published import TORCH_PIXELS
+from zoo_resnet.weights import official_weights
 
 # Each row: name, blocks in each stage, parameters in all, trainable parameters, alias.
 # Layers in a name: two for each basic block, three for each bottleneck, the stem and the last one.
@@ -49,7 +51,6 @@ CIFAR = (
 KERAS = {"conv_bias": True, "kernel_initializer": "glorot_uniform", "epsilon": 1.001e-5, "momentum": 0.99}
 SMALL = {"filters": (16, 32, 64), "stem": "cifar"}
 
-TORCH_PIXELS: dict[str, Any] = {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 CAFFE_PIXELS: dict[str, Any] = {"channels": "bgr", "mean": (103.939, 116.779, 123.68)}
 
 # A min_size is the input whose last feature map is a single pixel; on less, strides would be lost.
@@ -116,6 +117,12 @@ def zoo_models() -> Iterator[ModelSpec]:
         **CIFAR10,
         **V1,
     )
+
+
+@hookimpl
+def zoo_weights() -> Iterator[WeightsSpec]:
+    """Return the official weights of these models."""
+    return official_weights()
 
 
 def _models(table: tuple[Any, ...], summary: str, config: dict[str, Any], **shared: Any) -> Iterator[ModelSpec]:

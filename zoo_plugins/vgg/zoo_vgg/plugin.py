@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
+from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
+from zoo.published import TORCH_PIXELS
+from zoo_vgg.weights import official_weights
 
 # Each row: name, column of table 1 of the paper, convolutions in each block, parameters in all, trainable parameters.
 
@@ -31,7 +33,6 @@ TORCH_NORMALISED = (
 
 LIKE_TORCH = {"average_maps": True, "initial": "torch"}
 
-TORCH_PIXELS: dict[str, Any] = {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 CAFFE_PIXELS: dict[str, Any] = {"channels": "bgr", "mean": (103.939, 116.779, 123.68)}
 
 
@@ -59,6 +60,12 @@ def zoo_models() -> Iterator[ModelSpec]:
         preprocessing=Preprocessing(**TORCH_PIXELS),
         reference="torchvision.models.{}",
     )
+
+
+@hookimpl
+def zoo_weights() -> Iterator[WeightsSpec]:
+    """Return the official weights of these models."""
+    return official_weights()
 
 
 def _models(

@@ -1,0 +1,59 @@
+"""Files that appear in one step: whole under their name, or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: The names of unfinished files: the final name, the process that writes, and something to tell its files apart.
+_UNFINISHED = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.part(?P<suffix>\..+)?$")
+
+
+@contextmanager
+def in_one_step(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Give the path to write to; what stands there becomes ``path`` when the context ends without an exception.
+
+    ``suffix`` is what the name that is written to has to end with. A process that is killed leaves an unfinished file
+    beside ``path``, which the next one to write there removes.
+
+    Raises:
+        OSError: whatever the system says.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_the_dead(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part{suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _remove_the_dead(path: Path) -> None:
+    for each in path.parent.glob(f".{path.name}.*.part*"):
+        unfinished = _UNFINISHED.search(each.name)
+        if unfinished and not _is_alive(int(unfinished["pid"])):
+            each.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

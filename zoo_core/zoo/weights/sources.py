@@ -1,0 +1,211 @@
+"""What ``weights=`` means: a tag, a file, a URL or a repository of Hugging Face; and whether it is what it claims."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from zoo.errors import UnknownNameError, WeightsFileError
+from zoo.registry import Entry, find_weights, weights_of
+from zoo.specs import ModelSpec, WeightsSpec
+
+log = logging.getLogger("zoo")
+
+_TAG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+#: Bytes; the digest of a file up to this size is taken before the model is built, that of a larger one meanwhile.
+_SMALL = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Digests:
+    """The digests of a file in hexadecimal; ``md5`` is empty where nobody needs it."""
+
+    sha256: str
+    md5: str = ""
+
+    def fit(self, record: WeightsSpec) -> bool | None:
+        """Return whether they are what ``record`` promises; None if it promises nothing that was computed."""
+        if record.sha256 is not None:
+            return self.sha256.startswith(record.sha256)
+        return self.md5 == record.md5 if record.md5 and self.md5 else None
+
+
+def digests_of(path: Path, *, md5: bool = False) -> Digests:
+    """Return the digests of a file, or of the files that a checkpoint is made of, taken one after another."""
+    from zoo.weights.formats import files_of
+
+    hashes = [hashlib.sha256(), *([hashlib.md5(usedforsecurity=False)] if md5 else [])]
+    for part in files_of(path):
+        with part.open("rb") as file:
+            while block := file.read(2**20):
+                for each in hashes:
+                    each.update(block)
+    return Digests(*(each.hexdigest() for each in hashes))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A local file of weights and, if a plugin offers that very file, its record.
+
+    ``name`` is what was asked for. ``promised`` is the SHA-256 that the file must have, where the store knows it.
+    ``certain`` says that the record was asked for by its tag; if not, the file only goes by its name.
+    """
+
+    path: Path
+    name: str
+    record: WeightsSpec | None = None
+    promised: str | None = None
+    certain: bool = False
+
+    @cached_property
+    def _digesting(self) -> Future[Digests]:
+        needs_md5 = bool(self.record and self.record.md5 and not self.record.sha256 and not self.promised)
+        with_one_thread = ThreadPoolExecutor(1, thread_name_prefix="zoo-digest")
+        future = with_one_thread.submit(digests_of, self.path, md5=needs_md5)
+        with_one_thread.shutdown(wait=False)
+        return future
+
+    def start_digesting(self) -> None:
+        """Begin to compute the digest in the background."""
+        self._digesting  # noqa: B018 (it begins when it is first asked for)
+
+    @property
+    def _who(self) -> str:
+        return "its tag" if self.record else "the store"
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file as it is now, in hexadecimal."""
+        return self._digesting.result().sha256
+
+    def settled(self, asked: str) -> Source:
+        """Return this source once its digest is known, without its record if the file only went by the name of it.
+
+        Raises:
+            WeightsFileError: if the file cannot be read, or is not the one that was asked for.
+        """
+        try:
+            digests = self._digesting.result()
+        except OSError as error:
+            raise WeightsFileError(asked, f"{self.path} cannot be read ({error})", "check its permissions") from error
+        fits = digests.sha256 == self.promised if self.promised else self.record and digests.fit(self.record)
+        if fits is not False:
+            return self
+        assert self.record or self.promised
+        promised = self.promised or (self.record and (self.record.sha256 or f"MD5 {self.record.md5}"))
+        found = f"{self.path} has the SHA-256 {digests.sha256}{digests.md5 and f' (MD5 {digests.md5})'}"
+        if self.certain or self.promised:
+            advice = "the file was changed or damaged: " + (
+                "delete it, and it is fetched again"
+                if self.record is None or self.record.is_remote
+                else "install again the distribution that offers the tag"
+            )
+            raise WeightsFileError(asked, f"{found}, where {self._who} promises {promised}", advice)
+        assert self.record is not None
+        log.warning(
+            "%s is called like the file of the weights %s.%s, but has another digest: it is taken as a file of its own",
+            self.path,
+            self.record.model,
+            self.record.name,
+        )
+        settled = replace(self, record=None)
+        settled.__dict__["_digesting"] = self._digesting
+        return settled
+
+
+def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str], *, include_top: bool = True) -> Source:
+    """Return the file that ``weights`` means for ``model``: a tag, a local path, ``https://...`` or ``hf://...``.
+
+    A remote file is fetched if the store does not hold it. A local file whose digest or name is that of a tag is that
+    tag. Without the top, a tag means its twin ``<tag>_notop`` if there is one.
+
+    Raises:
+        UnknownNameError: if it is neither a tag nor a file.
+        WeightsFileError: if the file is missing, cannot be fetched, is no file, or is not the one its tag promises.
+    """
+    text = os.fspath(weights)
+    is_remote = re.match(r"(https?|hf)://", text) is not None
+    asked = f"load the weights {_shown(text) if is_remote else text!r}" + (
+        f" into {model.qualified!r}" if model else ""
+    )
+    if is_remote:
+        record = next((entry.spec for entry in _tags(model) if entry.spec.source == text), None)
+        return _fetched(asked, text, record)
+    if model and isinstance(weights, str) and is_tag(text):
+        try:
+            return _of_tag(asked, model, text, include_top)
+        except UnknownNameError:
+            if not Path(text).is_file():
+                raise
+    return _of_path(asked, model, Path(text).expanduser())
+
+
+def _shown(url: str) -> str:
+    """Return ``url`` without the password that may stand in it."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
+
+
+def is_tag(text: str) -> bool:
+    """Return whether ``text`` can be a tag; what has a dot, a slash or a capital letter is a path."""
+    return _TAG.fullmatch(text) is not None
+
+
+def _tags(model: Entry[ModelSpec] | None) -> list[Entry[WeightsSpec]]:
+    return weights_of(model) if model else []
+
+
+def _of_tag(asked: str, model: Entry[ModelSpec], tag: str, include_top: bool) -> Source:
+    record = find_weights(model, tag).spec
+    if record.include_top and not include_top:
+        twins = [entry.spec for entry in _tags(model) if entry.spec.name == f"{tag}_notop"]
+        record = twins[0] if twins else record
+    if record.is_remote:
+        return _fetched(asked, record.source, record)
+    source = Source(Path(record.source), record.source, record, certain=True)
+    if not source.path.is_file():
+        raise WeightsFileError(
+            asked,
+            f"the file of that tag, {source.path}, is missing",
+            "install again the distribution that offers the tag",
+        )
+    return source
+
+
+def _fetched(asked: str, url: str, record: WeightsSpec | None) -> Source:
+    from zoo.weights.store import fetch
+
+    file_name = record.file_name if record else url.rpartition("/")[2]
+    digests = {"sha256": record.sha256, "md5": record.md5} if record else {}
+    fetched = fetch(asked, url, file_name=file_name, **digests)
+    return Source(fetched.path, _shown(url), record, promised=fetched.sha256, certain=True)
+
+
+def _of_path(asked: str, model: Entry[ModelSpec] | None, path: Path) -> Source:
+    from zoo.weights.formats import files_of
+
+    files = files_of(path)
+    if not any(file.exists() for file in files):
+        raise WeightsFileError(
+            asked, f"there is no file {path}", "check the path, or pass one of the tags of `zoo weights list`"
+        )
+    if not all(file.is_file() for file in files):
+        raise WeightsFileError(asked, f"{path} is no file", "pass the path of a weights file")
+    tags = [entry.spec for entry in _tags(model)]
+    named = [tag for tag in tags if path.name in (tag.file_name, tag.source.rpartition("/")[2])]
+    try:
+        # Files of one name can be of two times, and want different options: then the digest says which it is.
+        if len(named) > 1 or sum(file.stat().st_size for file in files) <= _SMALL:
+            digests = digests_of(path, md5=any(tag.md5 for tag in tags))
+            known = [tag for tag in tags if digests.fit(tag)]
+            if known:
+                return Source(path, str(path), known[0])
+    except OSError as error:
+        raise WeightsFileError(asked, f"{path} cannot be read ({error})", "check its permissions") from error
+    return Source(path, str(path), named[0] if named else None)

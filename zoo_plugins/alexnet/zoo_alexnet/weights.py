@@ -1,0 +1,13 @@
+"""The official weights of AlexNet: torchvision's. Those of 2012 are no file that is still published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zoo import WeightsSpec
+from zoo.published import torchvision_file
+
+
+def official_weights() -> Iterator[WeightsSpec]:
+    """Return the one file that there is."""
+    yield torchvision_file("alexnet", "imagenet", "alexnet-owt-7be5be79.pth", (56.522, 79.066))
