@@ -122,14 +122,15 @@ KERAS = [
 ]
 
 TORCHVISION = [
-    in_torchvision("resnet18", "resnet18", 75),
+    in_torchvision("resnet18", "resnet18"),
     in_torchvision("resnet34", "resnet34", 32),
-    in_torchvision("resnet50_v1_5", "resnet50", 75),
+    in_torchvision("resnet50_v1_5", "resnet50"),
     in_torchvision("resnet101_v1_5", "resnet101", 32, learns=False),
     in_torchvision("resnet152_v1_5", "resnet152", 32, learns=False),
-    in_torchvision("mobilenet_v2_torch", "mobilenet_v2", 75, dropout=0.0),
-    in_torchvision("mobilenet_v3_small_torch", "mobilenet_v3_small", 75, dropout=0.0),
-    in_torchvision("mobilenet_v3_large_torch", "mobilenet_v3_large", 75, dropout=0.0),
+    # An even size: TensorFlow's own padding is that of torch for an odd one.
+    in_torchvision("mobilenet_v2_torch", "mobilenet_v2", dropout=0.0),
+    in_torchvision("mobilenet_v3_small_torch", "mobilenet_v3_small", dropout=0.0),
+    in_torchvision("mobilenet_v3_large_torch", "mobilenet_v3_large", dropout=0.0),
     in_torchvision("alexnet", "alexnet", 96, learns=False, dropout=0.0),
     vgg("vgg11", "vgg11"),
     vgg("vgg13", "vgg13"),

@@ -17,6 +17,7 @@ import safetensors.numpy
 import zoo
 from zoo.building import Build, annotate
 from zoo.errors import ArgumentError
+from zoo.files import in_one_step
 from zoo.specs import Fingerprint
 from zoo.transfer import Run
 from zoo.weights.converting import arrays_of
@@ -68,7 +69,8 @@ def write_card(
     build = run.build
     path = folder / f"{build.spec.name}.{tag}.toml"
     arrays = {name: array.astype(np.float16) if half else array for name, array in arrays_of(run.model).items()}
-    safetensors.numpy.save_file(arrays, path.with_suffix(".safetensors"))
+    with in_one_step(path.with_suffix(".safetensors")) as unfinished:
+        safetensors.numpy.save_file(arrays, unfinished)
     measured = _metrics_of(run, path.with_suffix(".safetensors"))
     card = {
         "model": build.qualified,

@@ -22,8 +22,11 @@ def pooled_features(features: Any, pooling: str | None) -> Any:
 def averaged_maps(features: Any, size: int, *, name: str = "avg_pool") -> Any:
     """Return feature maps averaged to ``(batch, size, size, channels)`` as torch's AdaptiveAvgPool2d does.
 
-    Maps that have that size already get no layer.
+    Maps that have that size already get no layer. A single row or column is repeated, which Keras' layer cannot do.
     """
+    repeats = tuple(size if length == 1 else 1 for length in features.shape[1:3])
+    if size > 1 and repeats != (1, 1):
+        features = layers.UpSampling2D(repeats, name=f"{name}_repeat")(features)
     if tuple(features.shape[1:3]) == (size, size):
         return features
     return layers.AdaptiveAveragePooling2D(size, name=name)(features)

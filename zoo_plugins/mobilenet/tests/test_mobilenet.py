@@ -142,6 +142,12 @@ def test_zeros_go_to_the_end_in_keras_and_to_both_sides_in_torch() -> None:
     assert pads("mobilenet_v2_torch", 64) == pads("mobilenet_v2_torch", 33) == {((1, 1), (1, 1))}
     assert pads("mobilenet_v3_small", 64) == {((0, 1), (0, 1)), ((1, 2), (1, 2))}
     assert pads("mobilenet_v3_small_torch", 64) == {((1, 1), (1, 1)), ((2, 2), (2, 2))}
+    first = {
+        name: of_kind(build(name), keras_layers.Conv2D)[0].padding for name in ("mobilenet_v2", "mobilenet_v3_small")
+    }
+    assert first == {"mobilenet_v2": "same", "mobilenet_v3_small": "same"}
+    assert of_kind(build("mobilenet_v2_torch"), keras_layers.ZeroPadding2D)[0].name == "Conv1_pad"
+    assert of_kind(build("mobilenet_v2_torch"), keras_layers.Conv2D)[0].padding == "valid"
 
 
 def test_channels_are_multiples_of_8_that_lose_no_tenth() -> None:

@@ -88,6 +88,18 @@ def test_the_declared_head_is_what_include_top_leaves_out(name: str) -> None:
     assert tuple(layer for layer in names(declared(name)) if layer not in left) == SPECS[name].head
 
 
+@pytest.mark.parametrize("size", [32, 63, 64, 70])
+def test_maps_smaller_than_the_dense_layers_expect_are_averaged_as_in_torch(size: int) -> None:
+    model = small("vgg11", size)
+    at = [layer.name for layer in model.layers].index("block5_pool")
+    maps = keras.Model(model.input, [model.layers[at].output, model.get_layer("flatten").output])
+    before, after = maps.predict(np.random.default_rng(0).random((2, size, size, 3)), verbose=0)
+    length = before.shape[1]
+    windows = [slice(place * length // 7, -(-(place + 1) * length // 7)) for place in range(7)]
+    expected = [[before[:, rows, columns].mean((1, 2)) for columns in windows] for rows in windows]
+    np.testing.assert_allclose(after.reshape(2, 7, 7, -1), np.array(expected).transpose(2, 0, 1, 3), rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_the_smallest_input_leaves_a_pixel_and_one_less_is_refused(name: str) -> None:
     assert small(name, include_top=False).output_shape == (None, 1, 1, 512)
