@@ -10,10 +10,13 @@ import pytest
 MODULES = [
     "zoo.building",
     "zoo.cli.output",
+    "zoo.comparing",
     "zoo.data.datasets",
     "zoo.errors",
     "zoo.evaluation",
+    "zoo.explaining",
     "zoo.feature_maps",
+    "zoo.metrics",
     "zoo.registry",
     "zoo.specs",
     "zoo.transfer.transferring",

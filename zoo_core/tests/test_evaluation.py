@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn import metrics as sklearn_metrics
 
 import zoo
@@ -16,6 +18,8 @@ from zoo.building import annotate, build_of
 from zoo.data import Dataset, Split
 from zoo.data.pipeline import arrays
 from zoo.errors import ArgumentError, DataError, RunError, UnknownNameError
+from zoo.metrics import Answers, bootstrap, calibration, classification, wilson
+from zoo.subject import Subject
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +89,133 @@ def test_a_certain_mistake_costs_a_finite_loss() -> None:
 def test_regression_has_errors_in_the_targets_unit() -> None:
     model = rows_model("linear_regression", [[2.0]], [1.0])
     metrics = zoo.evaluate(model, table([[0], [1], [2]], np.float32([1, 5, 2])))
-    assert metrics == zoo.Metrics(
-        "regression",
-        "test",
-        3,
-        loss=pytest.approx(13 / 3),
-        mae=pytest.approx(5 / 3),
-        rmse=pytest.approx((13 / 3) ** 0.5),
-        r2=pytest.approx(1 - 13 / (26 / 3)),
-    )
+    assert (metrics.task, metrics.split, metrics.count) == ("regression", "test", 3)
+    assert list(metrics.figures().values()) == pytest.approx([5 / 3, (13 / 3) ** 0.5, 1 - 13 / (26 / 3), 13 / 3])
     assert str(metrics) == "MAE 1.6667, RMSE 2.0817, R2 -0.5000, loss 4.3333 on 3 test samples"
 
 
 def test_alike_targets_have_no_share_of_variance() -> None:
     model = rows_model("linear_regression", [[2.0]], [1.0])
     assert zoo.evaluate(model, table([[0], [1]], np.float32([1, 1]))).r2 is None
+
+
+# -- each class, and how sure the figures are
+
+
+def answers(labels: list[int], predicted: list[int], confidence: list[float] | None = None) -> Answers:
+    sure = np.array(confidence or [1.0] * len(labels))
+    right = np.array(labels) == np.array(predicted)
+    return Answers(np.array(labels), np.array(predicted), sure, np.where(right, sure, 1 - sure), np.ones_like(right))
+
+
+def test_precision_recall_and_confusion_are_those_worked_out_by_hand() -> None:
+    metrics = classification(
+        "classification", "test", ("cat", "dog", "cow", "pig"), answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 3, 1])
+    )
+    assert metrics.confusion == {"cat": {"cat": 2, "dog": 1}, "dog": {"dog": 1, "pig": 1}, "cow": {"dog": 1}}
+    assert metrics.per_class == {"cat": pytest.approx(2 / 3), "dog": 0.5, "cow": 0.0}
+    assert metrics.precision == {"cat": 1.0, "dog": pytest.approx(1 / 3), "cow": None}  # nothing was taken for a cow
+    assert metrics.f1 == {"cat": pytest.approx(0.8), "dog": pytest.approx(0.4), "cow": 0.0}
+    assert metrics.support == {"cat": 3, "dog": 2, "cow": 1}
+    assert metrics.correct().tolist() == [True, True, False, True, False, False]
+
+
+def test_the_confusion_is_that_of_scikit_learn(model: keras.Model, digits: Dataset) -> None:
+    metrics = zoo.evaluate(model, digits)
+    inputs, labels = arrays(digits.test, build_of(model).preprocessing, model.input_shape[1:])
+    predicted = model.predict(inputs, verbose=0).argmax(axis=1)
+    expected = sklearn_metrics.confusion_matrix(labels, predicted)
+    names = digits.class_names
+    assert [[metrics.confusion[truth].get(name, 0) for name in names] for truth in names] == expected.tolist()
+
+
+def test_the_worst_mistakes_are_the_surest_and_are_named() -> None:
+    names = [f"photo{number}.jpg" for number in range(4)]
+    said = answers([0, 0, 1, 1], [1, 0, 0, 0], [0.6, 0.99, 0.9, 0.7])
+    metrics = classification("image-classification", "test", ("cat", "dog"), said, names)
+    assert metrics.mistakes == (
+        (2, "photo2.jpg", "dog", "cat", 0.9),
+        (3, "photo3.jpg", "dog", "cat", 0.7),
+        (0, "photo0.jpg", "cat", "dog", 0.6),
+    )
+    many = classification("classification", "test", ("cat", "dog"), answers([0] * 40, [1] * 40))
+    assert len(many.mistakes) == 16
+    assert many.mistakes[0].sample == 0
+
+
+def test_calibration_is_the_distance_of_probability_and_share_in_each_bin() -> None:
+    """Four samples at 0.8, of which three are right, and two at 0.6, of which one is: (4 * 0.05 + 2 * 0.1) / 6."""
+    error, bins = calibration(np.array([0.8] * 4 + [0.6] * 2), np.array([1, 1, 1, 0, 1, 0], bool))
+    assert error == pytest.approx((4 * 0.05 + 2 * 0.1) / 6)
+    assert (bins[11].samples, bins[11].accuracy, bins[11].confidence) == (4, 0.75, pytest.approx(0.8))
+    assert bins[8].samples == 2  # a bin holds its upper end: 0.6 is 9 of 15
+    assert sum(each.samples for each in bins) == 6
+    assert calibration(np.array([1.0]), np.array([True]))[0] == calibration(np.array([0.0]), np.array([False]))[0] == 0
+
+
+def test_the_interval_of_a_share_is_wilsons() -> None:
+    z = 1.959963984540054
+    low, high = wilson(0.9, 100)
+    # The ends are where the share lies 1.96 standard errors from what is assumed.
+    for end in (low, high):
+        assert abs(0.9 - end) == pytest.approx(z * (end * (1 - end) / 100) ** 0.5)
+    assert wilson(1.0, 20) == (pytest.approx(20 / (20 + z**2)), 1.0)
+    assert wilson(0.0, 20) == (0.0, pytest.approx(z**2 / (20 + z**2)))
+
+
+def test_the_intervals_of_a_regression_hold_the_true_value_as_often_as_they_say() -> None:
+    drawn = np.random.default_rng(1)
+    held, widths = 0, []
+    for _ in range(60):
+        targets = drawn.normal(1e6, 2, 150)
+        found = bootstrap(drawn.normal(0, 1, 150), targets)
+        low, high = found["RMSE"]
+        held += low <= 1 <= high
+        widths.append(high - low)
+        assert found["R2"][0] < 0.75 + 0.1
+    assert 51 <= held <= 60
+    # A standard deviation is known to about itself over the square root of twice the count.
+    assert np.mean(widths) == pytest.approx(2 * 1.96 / (2 * 150) ** 0.5, rel=0.15)
+
+
+def test_the_intervals_are_the_same_every_time_however_few_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors, targets = np.random.default_rng(0).normal(size=(2, 50))
+    whole = bootstrap(errors, targets)
+    assert bootstrap(errors, targets) == whole
+    monkeypatch.setattr("zoo.metrics._DRAWN", 700)
+    assert {name: pytest.approx(ends) for name, ends in bootstrap(errors, targets).items()} == whole
+    assert bootstrap(errors[:1], targets[:1]) == {}
+    assert set(bootstrap(errors, np.ones(50))) == {"MAE", "RMSE"}
+
+
+def test_samples_are_reduced_part_by_part(model: keras.Model, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = zoo.evaluate(model, digits, batch_size=16)
+    sizes = []
+    outputs = Subject.outputs
+    monkeypatch.setattr("zoo.evaluation._OUTPUTS", 64 * 10)
+    monkeypatch.setattr(Subject, "outputs", lambda self, x: sizes.append(len(x) * 16) or outputs(self, x))
+    assert zoo.evaluate(model, digits, batch_size=16) == whole
+    assert max(sizes) == 64
+    assert len(sizes) == -(-len(digits.test) // 64)
+
+
+def test_the_samples_of_an_evaluation_are_known_again_and_others_told_apart(
+    model: keras.Model, digits: Dataset, tmp_path: Path
+) -> None:
+    first = zoo.evaluate(model, digits)
+    assert zoo.evaluate(zoo.build("mlp"), digits).samples == first.samples
+    assert zoo.evaluate(model, digits, split="validation").samples != first.samples
+    relabelled = replace(digits, test=Split(digits.test.inputs, (digits.test.labels + 1) % 10))
+    assert zoo.evaluate(model, relabelled).samples != first.samples
+    for root in ("here", "there"):
+        for name, grey in (("dark", 0), ("light", 255)):
+            (tmp_path / root / name).mkdir(parents=True)
+            for number in range(6):
+                Image.new("L", (8, 8), grey).resize((8 + number, 8)).save(tmp_path / root / name / f"{number}.png")
+    two = zoo.build("mlp", classes=2)
+    one, moved = (zoo.evaluate(two, zoo.load_data(tmp_path / root, test=0.5)) for root in ("here", "there"))
+    assert one.samples == moved.samples
+    assert {each.name.partition("/")[0] for each in one.mistakes} <= {"dark", "light"}
 
 
 # -- classes by name
@@ -114,6 +230,16 @@ def test_classes_are_matched_by_name_in_whatever_order_and_number(digits: Datase
     assert turned.per_class == every.per_class
     few = zoo.evaluate(model, zoo.load_data("digits", classes=(8, 3)))
     assert few.per_class == {name: every.per_class[name] for name in ("3", "8")}
+
+
+def test_underscores_make_no_other_name_and_homonyms_are_known_by_their_place() -> None:
+    model = rows_model("logistic_regression", np.eye(3), np.zeros(3), classes=3)
+    annotate(model, class_names=("great white shark", "crane (bird)", "crane (machine)"))
+    names = ("Great_white_shark", "crane n02012849", "crane n03126707")
+    metrics = zoo.evaluate(model, table(np.eye(3), [0, 1, 2], "classification", names))
+    assert metrics.per_class == {"great white shark": 1.0, "crane (bird)": 1.0, "crane (machine)": 1.0}
+    with pytest.raises(DataError, match="the model does not know 'crane n03126707'; "):
+        zoo.evaluate(model, table(np.eye(3), [0, 1, 2], "classification", (names[2], *names[:2])))
 
 
 def test_classes_that_the_model_does_not_know_are_listed(digits: Dataset) -> None:
@@ -186,5 +312,5 @@ def test_rows_that_were_encoded_otherwise_than_in_training_are_refused(tmp_path:
 
 def test_figures_go_to_json_and_come_back(model: keras.Model, digits: Dataset) -> None:
     metrics = zoo.evaluate(model, digits)
-    assert zoo.Metrics(**metrics.as_dict()) == metrics
+    assert zoo.Metrics(**json.loads(json.dumps(metrics.as_dict()))) == metrics
     assert list(metrics.figures()) == ["top-1", "top-5", "loss"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.files import in_one_step
+from zoo.files import folder_in_one_step, in_one_step
 
 WRITE_AGAIN_AND_AGAIN = """
 import pathlib, sys
@@ -70,3 +70,16 @@ def test_a_process_killed_at_any_moment_leaves_a_whole_file_or_none(tmp_path: Pa
     with in_one_step(path) as unfinished:
         unfinished.write_text("the next")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_there_when_the_context_ends_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder"
+    with folder_in_one_step(path) as unfinished:
+        (unfinished / "file").write_text("content")
+        assert not path.exists()
+    assert (path / "file").read_text() == "content"
+    with pytest.raises(FileExistsError, match="no empty folder"), folder_in_one_step(path):
+        pass
+    with pytest.raises(ValueError, match="broken off"), folder_in_one_step(tmp_path / "other"):
+        raise ValueError("broken off")
+    assert [each.name for each in tmp_path.iterdir()] == ["new"]

@@ -19,7 +19,18 @@ from PIL import Image
 import zoo
 from zoo.errors import ArgumentError, RunError, WeightsError
 
-FILES = {"curves.png", "history.json", "model.keras", "predictions.png", "report.md", "run.json"}
+FILES = {
+    "calibration.png",
+    "confusion.png",
+    "curves.png",
+    "history.json",
+    "mistakes.png",
+    "model.keras",
+    "predictions.png",
+    "report.html",
+    "report.md",
+    "run.json",
+}
 
 
 def train(model: Any, data: Any, strategy: str = "full", **options: Any) -> zoo.Run:

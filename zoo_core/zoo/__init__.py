@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zoo.building import build as build
+    from zoo.comparing import Comparison as Comparison, compare as compare
     from zoo.data import Dataset as Dataset, load_data as load_data
     from zoo.errors import (
         ArgumentError as ArgumentError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         ZooError as ZooError,
     )
     from zoo.evaluation import Metrics as Metrics, evaluate as evaluate
+    from zoo.explaining import Explanation as Explanation, explain as explain
     from zoo.feature_maps import Features as Features, features as features
     from zoo.hookspecs import hookimpl as hookimpl
     from zoo.prediction import Prediction as Prediction, predict as predict
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 #: Where each public name is defined.
 _HOMES = {
     "zoo.building": ("build",),
+    "zoo.comparing": ("Comparison", "compare"),
     "zoo.data": ("Dataset", "load_data"),
     "zoo.errors": (
         "ArgumentError",
@@ -72,6 +75,7 @@ _HOMES = {
         "ZooError",
     ),
     "zoo.evaluation": ("Metrics", "evaluate"),
+    "zoo.explaining": ("Explanation", "explain"),
     "zoo.feature_maps": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.prediction": ("Prediction", "predict"),

@@ -76,3 +76,23 @@ def zoo_strategies() -> Iterable[StrategySpec]:
         summary="train a new head on the frozen backbone",
         new_head=True,
     )
+    yield StrategySpec(
+        name="features",
+        phases="zoo.transfer.strategies:features",
+        summary="solve for a new last layer by regression on the features of the frozen backbone",
+        new_head=True,
+        config={"c": 0.01},
+    )
+    yield StrategySpec(
+        name="fine_tune",
+        phases="zoo.transfer.strategies:fine_tune",
+        summary="train a new head, then everything from a layer on at a lower rate",
+        new_head=True,
+    )
+    yield StrategySpec(
+        name="gradual",
+        phases="zoo.transfer.strategies:gradual",
+        summary="train a new head, then one stage more with every phase, each at a lower rate",
+        new_head=True,
+        config={"stages": 3, "factor": 0.3},
+    )

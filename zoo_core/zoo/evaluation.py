@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,14 @@ from numpy.typing import NDArray
 from zoo.data import Dataset, Split, load_data
 from zoo.data.pipeline import batches
 from zoo.errors import ArgumentError, DataError
-from zoo.specs import Task
+from zoo.metrics import (
+    Metrics as Metrics,
+    answers_of,
+    classification,
+    joined,
+    readable as readable,
+    regression,
+)
 from zoo.subject import Subject, name_of, subject_of
 
 if TYPE_CHECKING:
@@ -21,51 +29,8 @@ if TYPE_CHECKING:
 
     from zoo.transfer.runs import Run
 
-#: Top-5 accuracy says nothing where there are no more classes than this.
-FIVE = 5
-
-#: The least probability that the loss counts, as in Keras: the logarithm of 0 is infinite.
-_LEAST = 1e-7
-
-
-@dataclass(frozen=True)
-class Metrics:
-    """The figures of one evaluation, on ``count`` samples of the data's ``split``.
-
-    Classification: ``loss`` is the mean cross-entropy in nats; ``top1`` and ``top5`` are shares of the samples,
-    ``top5`` None for five classes or fewer; ``per_class`` is the top-1 share of each class that has samples.
-    Regression: ``mae`` and ``rmse`` are in the target's unit and ``loss``, the mean squared error, in its square;
-    ``r2`` is the share of the variance explained, None where the targets are all alike.
-    """
-
-    task: Task
-    split: str
-    count: int
-    loss: float
-    top1: float | None = None
-    top5: float | None = None
-    per_class: Mapping[str, float] = field(default_factory=dict)
-    mae: float | None = None
-    rmse: float | None = None
-    r2: float | None = None
-
-    def figures(self) -> dict[str, float]:
-        """Return the figures that apply, the most telling one first."""
-        figures = {"top-1": self.top1, "top-5": self.top5, "MAE": self.mae, "RMSE": self.rmse, "R2": self.r2}
-        return {**{name: value for name, value in figures.items() if value is not None}, "loss": self.loss}
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the figures as JSON takes them; ``Metrics(**...)`` reads them back."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        figures = ", ".join(f"{name} {readable(value)}" for name, value in self.figures().items())
-        return f"{figures} on {self.count:,} {self.split} samples"
-
-
-def readable(value: float) -> str:
-    """Return a figure with as many digits as are of interest: 0.8103, 68.21, 47,312."""
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
+#: How many numbers a classifier puts out before they are reduced to what its figures need.
+_OUTPUTS = 2**22
 
 
 def evaluate(
@@ -102,13 +67,18 @@ def evaluate(
     part, samples = held_out(asked, dataset, split)
     subject = subject_of(asked, model_or_run, weights)
     check_task(asked, subject, dataset)
-    labels = samples.labels if subject.is_regression else _class_indices(asked, subject, dataset)[samples.labels]
-    shape, preprocessing = subject.build.options["input_shape"], subject.build.preprocessing
-    outputs = subject.outputs(batches(samples, preprocessing, shape, batch_size=batch_size))
     if subject.is_regression:
-        return _regression(part, outputs.astype(np.float64).ravel(), labels.astype(np.float64))
-    names = subject.build.class_names or dataset.class_names
-    return _classification(dataset.task, part, names, subject.probabilities(outputs), labels)
+        predicted = [np.ravel(outputs) for _, outputs in _outputs(subject, samples, batch_size)]
+        metrics = regression(part, np.concatenate(predicted).astype(np.float64), samples.labels.astype(np.float64))
+    else:
+        labels = _class_indices(asked, subject, dataset)[samples.labels.astype(np.int64)]
+        said = [
+            answers_of(subject.probabilities(outputs), labels[chosen])
+            for chosen, outputs in _outputs(subject, samples, batch_size)
+        ]
+        names = subject.build.class_names or dataset.class_names
+        metrics = classification(dataset.task, part, names, joined(said), _names(samples))
+    return replace(metrics, samples=_digest(samples, dataset))
 
 
 def held_out(asked: str, dataset: Dataset, split: str | None = None) -> tuple[str, Split]:
@@ -159,45 +129,69 @@ def _class_indices(asked: str, subject: Subject, dataset: Dataset) -> NDArray[np
                 "pass data of as many classes, in the model's order",
             )
         return np.arange(subject.class_count)
-    unknown = [name for name in dataset.class_names if name not in names]
+    places = {_plain(name): place for place, name in enumerate(names)}
+    if len(dataset.class_names) == len(names):
+        # Two lists may tell homonyms apart by other words: ImageNet's crane that is a bird, and the crane that lifts.
+        pairs = enumerate(zip(dataset.class_names, names, strict=True))
+        alike = {_plain(own): place for place, (own, other) in pairs if _without_key(own) == _without_remark(other)}
+        places = {**alike, **places}
+    unknown = [name for name in dataset.class_names if _plain(name) not in places]
     if unknown:
         raise DataError(
             asked,
             f"the model does not know {_few(unknown)}; its classes are {_few(names)}",
             "rename the data's classes, or keep those the model knows with classes=",
         )
-    return np.array([names.index(name) for name in dataset.class_names], np.int64)
+    return np.array([places[_plain(name)] for name in dataset.class_names], np.int64)
 
 
-def _classification(
-    task: Task, part: str, names: tuple[str, ...], probabilities: NDArray[np.float64], labels: NDArray[Any]
-) -> Metrics:
-    of_truth = probabilities[np.arange(len(labels)), labels]
-    right = probabilities.argmax(axis=1) == labels
-    among_five = (probabilities > of_truth[:, None]).sum(axis=1) < FIVE
-    return Metrics(
-        task=task,
-        split=part,
-        count=len(labels),
-        loss=float(-np.log(np.maximum(of_truth, _LEAST)).mean()),
-        top1=float(right.mean()),
-        top5=float(among_five.mean()) if probabilities.shape[1] > FIVE else None,
-        per_class={names[label]: float(right[labels == label].mean()) for label in np.unique(labels)},
-    )
+def _plain(name: str) -> str:
+    """Return a class name as it compares with others: ``Great_white_shark`` is the great white shark."""
+    return name.replace("_", " ").casefold()
 
 
-def _regression(part: str, predicted: NDArray[np.float64], targets: NDArray[np.float64]) -> Metrics:
-    errors = predicted - targets
-    loss, variance = float(np.square(errors).mean()), float(targets.var())
-    return Metrics(
-        task="regression",
-        split=part,
-        count=len(targets),
-        loss=loss,
-        mae=float(np.abs(errors).mean()),
-        rmse=loss**0.5,
-        r2=1 - loss / variance if variance else None,
-    )
+def _without_key(name: str) -> str:
+    """Return a name without what data add to homonyms: ``crane n02012849`` is a crane."""
+    return _plain(name).rpartition(" ")[0]
+
+
+def _without_remark(name: str) -> str:
+    """Return a name without what weights add to homonyms: ``crane (bird)`` is a crane."""
+    return _plain(name).partition(" (")[0]
+
+
+def _outputs(subject: Subject, samples: Split, batch_size: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield the outputs for a part of the samples after the other; what all of them are does not fit into memory."""
+    shape, preprocessing = subject.build.options["input_shape"], subject.build.preprocessing
+    step = batch_size * max(1, _OUTPUTS // (batch_size * subject.class_count)) if batch_size > 0 else len(samples)
+    for start in range(0, len(samples), step):
+        chosen = slice(start, start + step)
+        part = Split(samples.inputs[chosen], samples.labels[chosen])
+        # Published figures are those of whole decoded pictures; of 200 photographs, scaled decoding turns one over.
+        data = batches(part, preprocessing, shape, batch_size=batch_size, exact=True)
+        yield chosen, subject.outputs(data)
+
+
+def _names(samples: Split) -> list[str] | None:
+    """Return what to call each sample: an image file in its class folder, or nothing."""
+    if not isinstance(samples.inputs, tuple):
+        return None
+    return [f"{path.parent.name}/{path.name}" for path in samples.inputs]
+
+
+def _digest(samples: Split, dataset: Dataset) -> str:
+    """Return what the samples and their labels are known by: files by name and size, arrays by their bytes."""
+    digest = hashlib.sha256()
+    if isinstance(samples.inputs, tuple):
+        for name, path in zip(_names(samples) or (), samples.inputs, strict=True):
+            digest.update(f"{name}\0{path.stat().st_size}\n".encode())
+    else:
+        for each in samples.inputs:
+            digest.update(np.ascontiguousarray(each).data)
+    # By name, because the classes of another run may stand in another order.
+    labels = [dataset.class_names[label] for label in samples.labels] if dataset.class_names else samples.labels
+    digest.update("\n".join(map(str, labels)).encode())
+    return digest.hexdigest()[:32]
 
 
 def _few(names: Any) -> str:

@@ -1,10 +1,12 @@
-"""Files that appear in one step: whole under their name, or not at all."""
+"""Files and folders that appear in one step: whole under their name, or not at all."""
 
 from __future__ import annotations
 
 import os
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +36,28 @@ def in_one_step(path: Path, suffix: str = "") -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_in_one_step(path: Path) -> Iterator[Path]:
+    """Give a temporary folder to write into; it becomes ``path`` when the context ends without an exception.
+
+    Raises:
+        OSError: whatever the system says; ``FileExistsError`` if ``path`` is there and no empty folder.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise FileExistsError(f"{path} exists and is no empty folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        if temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _umask() -> int:

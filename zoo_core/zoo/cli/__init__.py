@@ -29,6 +29,9 @@ _OURS = {
     "train": "zoo.cli.training:train",
     "evaluate": "zoo.cli.training:evaluate",
     "predict": "zoo.cli.training:predict",
+    "explain": "zoo.cli.looking:explain",
+    "compare": "zoo.cli.looking:compare",
+    "augment": "zoo.cli.augmenting:augment",
     "weights": "zoo.cli.weights:weights",
     "demo": "zoo.cli.demo:demo",
 }

@@ -49,6 +49,44 @@ def fraction_or_path(text: str) -> float | str:
         return text
 
 
+def rate(text: str) -> float | str:
+    """Return a learning rate, or the word that has one found.
+
+    >>> rate("0.001"), rate("find")
+    (0.001, 'find')
+    """
+    try:
+        return text if text == "find" else float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither a number nor 'find'") from None
+
+
+def augmentation(text: str) -> bool | Options:
+    """Return how pictures are augmented: as usual, or by options parted by commas.
+
+    >>> augmentation("standard"), augmentation("flip=horizontal,rotation=15")
+    (True, {'flip': 'horizontal', 'rotation': 15})
+    """
+    if text == "standard":
+        return True
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    wrong = next((pair for pair in pairs if not pair[1]), None)
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is neither 'standard' nor of the form key=value")
+    return {key.strip(): value_of(value.strip()) for key, _, value in pairs}
+
+
+def options(several: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    """Return one decorator for several options, which stand in the help in their order."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(several):
+            function = option(function)
+        return function
+
+    return decorate
+
+
 def key_value_option(name: str, text: str) -> Callable[[F], F]:
     """Return a repeatable option whose ``key=value`` pairs become a dictionary of Python values."""
     return click.option(name, multiple=True, metavar="KEY=VALUE", callback=_dictionary, help=f"{text} Repeatable.")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import zoo
 from zoo import registry
 from zoo.cli import output
-from zoo.cli.arguments import Options, fraction_or_path, key_value_option, names
+from zoo.cli.arguments import (
+    Options,
+    augmentation,
+    fraction_or_path,
+    key_value_option,
+    names,
+    options,
+    rate,
+)
 from zoo.cli.starting import start_tensorflow
 from zoo.errors import ArgumentError, UnknownNameError
 
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
     from zoo.evaluation import Metrics
     from zoo.prediction import Prediction
     from zoo.transfer import Run
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: Of the files that a dataset leaves out, so many are named.
 _MOST_SKIPPED = 5
@@ -47,68 +53,109 @@ _OPTIONS_OF_DATA = (
 )
 
 
-def _options_of_data(function: F) -> F:
-    for option in reversed(_OPTIONS_OF_DATA):
-        function = option(function)
-    return function
-
+_NAMES_OF_DATA = {"path", "classes", "validation", "test", "on_error", "data_option"}
 
 # -- zoo train
 
 
+#: The options of a training; each but the switches has no default here, so that those given can be told.
+_OPTIONS_OF_TRAINING = (
+    click.option("--augment", type=augmentation, metavar="WHAT", help="standard, or flip=horizontal,rotation=15,..."),
+    click.option("--views", type=int, metavar="N", help="Cache N augmented views of each picture."),
+    click.option("--cache", type=click.Choice(["auto", "memory", "disk", "off"]), help="Where frozen features lie."),
+    click.option("--early-stopping", type=int, metavar="EPOCHS", help="Stop after so many without improvement."),
+    click.option("--keep-best", is_flag=True, default=None, help="End with the weights of the best epoch."),
+    click.option("--monitor", metavar="FIGURE", help="What is to improve: val_loss, val_accuracy, ..."),
+    click.option("--schedule", type=click.Choice(["constant", "cosine", "exponential", "step"]), help="Of the rate."),
+    click.option("--warmup", type=float, metavar="EPOCHS", help="In which the rate rises from 0."),
+    click.option("--decay", type=float, metavar="SHARE", help="What the schedule leaves of the rate."),
+    click.option("--decay-every", type=int, metavar="EPOCHS", help="Between two steps of the schedule 'step'."),
+    click.option("--ema", type=float, metavar="MOMENTUM", help="Average the weights, with 0.999 for example."),
+    click.option("--class-weights", type=click.Choice(["balanced"]), help="Let rare classes count more."),
+    click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread of each label over all classes."),
+    click.option("--l1", type=float, help="Penalty on the sizes of kernels."),
+    click.option("--l2", type=float, help="Penalty on the squares of kernels."),
+    click.option("--mixed-precision", is_flag=True, default=None, help="16 bits where the device is faster with them."),
+    click.option("--accumulate", type=int, metavar="BATCHES", help="Average so many gradients before a step."),
+    click.option("--tensorboard", metavar="FOLDER", help="Write logs for TensorBoard."),
+)
+
+
 @click.command()
-@click.argument("model")
-@click.option("--data", required=True, metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
-@click.option("--strategy", default="head", show_default=True, help="Which layers learn; see zoo list --strategies.")
+@click.argument("model", required=False)
+@click.option("--data", metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
+@click.option("--strategy", help="Which layers learn: head if nothing is said; see zoo list --strategies.")
 @click.option("--weights", metavar="TAG_OR_PATH", help="Begin with these weights.")
-@click.option("--epochs", type=int, default=10, show_default=True, help="How often the data is gone through.")
-@click.option("--batch-size", type=int, default=32, show_default=True, help="Samples in a step.")
-@click.option("--learning-rate", type=float, help="Of Adam; by default what the strategy finds sensible.")
+@click.option("--epochs", type=int, metavar="N", help="How often the data is gone through: 10 if nothing is said.")
+@click.option("--batch-size", type=int, metavar="N", help="Samples in a step: 32 if nothing is said.")
+@click.option("--learning-rate", type=rate, metavar="RATE", help="Of Adam, or find; by default as the strategy says.")
 @click.option("--out", metavar="RUN", help="The folder to write; by default a new one in runs/.")
+@click.option("--recipe", metavar="FILE.toml", help="Take what is not said here from this file.")
+@click.option("--resume", metavar="RUN", help="Go on with a training that was killed or interrupted.")
 @key_value_option("--option", "An option of the strategy or of the model, such as layers=3.")
-@_options_of_data
+@options(_OPTIONS_OF_TRAINING)
+@options(_OPTIONS_OF_DATA)
 @output.json_option
 @output.with_example("zoo train lenet5.digits_0_4 --data digits --classes 5,6,7,8,9")
 def train(
-    model: str,
-    data: str,
-    strategy: str,
-    weights: str | None,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float | None,
-    out: str | None,
+    model: str | None,
+    data: str | None,
+    recipe: str | None,
+    resume: str | None,
     seed: int | None,
     option: Options,
     as_json: bool,
-    **options_of_data: Any,
+    **given: Any,
 ) -> None:
     """Adapt a model to your data and keep the outcome as a run.
 
     MODEL is a model's name, with a weights tag or not, or the folder of a run to go on from. The run's folder holds the
-    model, its history, curves.png, predictions.png and report.md.
+    model, its history, drawings and report.md. Ctrl-C ends training after the batch, with a run that can be used;
+    --resume goes on from there.
     """
-    registry.find_strategy(strategy)  # a typing error is found before seconds are spent
-    if not Path(model).exists():
-        registry.find_model(model)
-    start_tensorflow()
-    dataset = _load(data, seed=seed, **options_of_data)
-    run = zoo.transfer(
-        model,
-        dataset,
-        strategy,
-        weights=weights,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        out=out or new_run_folder(f"{Path(model).name}-{dataset.name}"),
-        seed=seed,
-        **option,
-    )
+    given = {name: value for name, value in given.items() if value is not None and value != {}}
+    if resume is not None:
+        if model or data or recipe or given or option:
+            raise click.UsageError("--resume takes everything from the training that it goes on with")
+        start_tensorflow()
+        from zoo.transfer import resume as go_on
+
+        run = go_on(resume)
+    else:
+        run = _trained(model, data, recipe, seed, option, given)
     if as_json:
         output.print_json(_run_document(run))
     else:
         print_run(run)
+
+
+def _trained(
+    model: str | None, data: str | None, recipe: str | None, seed: int | None, option: Options, given: Options
+) -> Run:
+    """Train what the line says and, where it says nothing, what the recipe says."""
+    options_of_data = {name: given.pop(name) for name in _NAMES_OF_DATA & given.keys()}
+    arguments: Options = {}
+    if recipe is not None:
+        from zoo.transfer.recipes import read_recipe
+
+        written = read_recipe(recipe)
+        model, arguments = model or written.model, dict(written.arguments)
+        if data is None and written.data is not None:
+            options_of_data = {**written.data, **options_of_data}
+            data = options_of_data.pop("name_or_folder")
+    for value, what in ((model, "MODEL"), (data, "--data")):
+        if value is None:
+            raise click.UsageError(f"say {what}, or name a recipe that does")
+    assert model is not None
+    assert data is not None
+    arguments |= {**option, **given, **({} if seed is None else {"seed": seed})}
+    registry.find_strategy(arguments.get("strategy", "head"))  # a typing error is found before seconds are spent
+    if not Path(model).exists():
+        registry.find_model(model)
+    start_tensorflow()
+    dataset = _load(data, seed=arguments.get("seed"), **options_of_data)
+    arguments.setdefault("out", new_run_folder(f"{Path(model).name}-{dataset.name}"))
+    return zoo.transfer(model, dataset, **arguments)
 
 
 def new_run_folder(name: str) -> str:
@@ -159,7 +206,7 @@ def _run_document(run: Run) -> dict[str, Any]:
 @click.command()
 @click.argument("run_or_model")
 @click.option("--data", metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
-@_options_of_data
+@options(_OPTIONS_OF_DATA)
 @click.option("--weights", metavar="TAG_OR_PATH", help="For a model's name: its weights.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="By default the last there is.")
 @output.json_option
@@ -193,14 +240,30 @@ def evaluate(
 
 
 def print_metrics(metrics: Metrics) -> None:
-    """Print the figures, and for a few classes those of each."""
+    """Print the figures and how sure they are, and for a few classes those of each."""
+    from zoo.metrics import readable
+
     click.echo(str(metrics))
+    facts = {name: f"{readable(low)} to {readable(high)} (95%)" for name, (low, high) in metrics.intervals.items()}
+    if metrics.calibration_error is not None:
+        facts["calibration"] = f"{metrics.calibration_error:.4f} expected error"
+    output.sheet(facts)
     if 0 < len(metrics.per_class) <= 20:
-        output.sheet({name: f"{share:7.1%}" for name, share in metrics.per_class.items()})
+        rows = [
+            {
+                "class": name,
+                "recall": f"{recall:.1%}",
+                "precision": "" if metrics.precision.get(name) is None else f"{metrics.precision[name]:.1%}",
+                "F1": f"{metrics.f1[name]:.3f}",
+                "samples": f"{metrics.support[name]:,}",
+            }
+            for name, recall in metrics.per_class.items()
+        ]
+        output.table(rows, right=("recall", "precision", "F1", "samples"))
 
 
 def _run_of(run_or_model: str) -> Run | None:
-    from zoo.transfer.runs import RECORD
+    from zoo.records import RECORD
 
     return zoo.load(run_or_model) if (Path(run_or_model) / RECORD).is_file() else None
 

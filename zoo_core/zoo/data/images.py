@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias, TypeVar
 
@@ -35,6 +36,31 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
 }
 
+#: The tag of EXIF for how the camera was held, and its values where height and width change places, where what stands
+#: left in the upright picture comes last in the file's rows or columns, and where what stands above does.
+_ORIENTATION, _ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 0x0112, (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
+
+#: What shrinks to less than a quarter is averaged in whole boxes of pixels first, down to no less than twice the size.
+_REDUCING_GAP = 2.0
+
+#: (width, height) of a picture, and which size is enough of it.
+Size: TypeAlias = tuple[int, int]
+Enough: TypeAlias = Callable[[Size], Size]
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What a decoded picture shows: one of ``size``, ``scale`` times as large, that begins at ``(left, top)`` in it.
+
+    Where ``scale`` does not divide the size, the last decoded pixels reach beyond the picture.
+    """
+
+    size: Size
+    scale: int = 1
+    left: float = 0.0
+    top: float = 0.0
+
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -55,19 +81,7 @@ def open_image(source: Picture, *, name: str | None = None) -> Image.Image:
             another shape or range.
         ArgumentError: if ``source`` is something else altogether.
     """
-    if name is None:
-        name = str(source) if isinstance(source, (str, os.PathLike)) else "the picture"
-    with _naming(name):
-        if isinstance(source, np.ndarray):
-            return _plain(_from_array(source))
-        if isinstance(source, Image.Image):
-            return _plain(ImageOps.exif_transpose(source))
-        if isinstance(source, (str, os.PathLike, bytes)):
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-                _refuse_bomb(image)
-                return _plain(ImageOps.exif_transpose(image))
-    found = f"a {type(source).__name__} is no picture"
-    raise ArgumentError(f"open {name}", found, "pass a path, bytes, an array or a Pillow image")
+    return _opened(source, name)[0]
 
 
 def digest_of_image(path: str | os.PathLike[str]) -> str:
@@ -89,28 +103,53 @@ def digest_of_image(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def prepare(
-    image: Image.Image, preprocessing: Preprocessing, input_shape: tuple[int | None, ...]
-) -> NDArray[np.float32]:
-    """Return the picture of :func:`open_image` as the ``(H, W, C)`` of ``input_shape``.
+def pixels_of(
+    source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...], *, exact: bool = False
+) -> NDArray[np.uint8]:
+    """Return a picture's ``(H, W, C)`` of ``input_shape`` before normalisation: grey, RGB, or RGB and the opacity.
 
     A height or width of None is the picture's own. One channel is grey, whatever ``preprocessing.channels`` says, and
-    grey is repeated for three.
+    grey is repeated for three. The fourth channel is 255 where the picture is opaque; with fewer channels, what is
+    transparent becomes white.
+
+    A JPEG file that is at least twice as large as needed is decoded at a half, a quarter or an eighth of its size (of
+    its frequencies, those are used that the smaller picture can show), and the antialiased resize does the rest.
+    ``exact`` decodes and resizes every pixel, for equality with pipelines that do so.
 
     Raises:
+        DataError: as :func:`open_image`.
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
     height, width, channels = _checked(input_shape)
+    enough = None if exact else lambda size: _plan(size, preprocessing, height, width)[0]
+    image, whole = _opened(source, enough=enough, opacity=channels == 4)
     grey = channels == 1 or preprocessing.channels == "grey"
-    image = _resized(image.convert("L" if grey else "RGB"), preprocessing, height, width)
+    if channels == 4:
+        opacity = np.asarray(_resized(image, whole, preprocessing, height, width, exact))
+        if not grey:
+            return opacity
+        opacity, image = opacity[:, :, 3:], image.convert("RGB")
+    image = _resized(_in_mode(image, "L" if grey else "RGB"), whole, preprocessing, height, width, exact)
     pixels = np.asarray(image)
-    if grey:
-        pixels = np.repeat(pixels[:, :, None], channels, axis=2)
-    return normalise(pixels, preprocessing)
+    if not grey:
+        return pixels
+    pixels = np.repeat(pixels[:, :, None], min(channels, 3), axis=2)
+    return np.concatenate([pixels, opacity], axis=2) if channels == 4 else pixels
+
+
+def prepare(
+    source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...], *, exact: bool = False
+) -> NDArray[np.float32]:
+    """Return a picture as a model takes it: :func:`pixels_of` it, normalised; raises as that does."""
+    return normalise(pixels_of(source, preprocessing, input_shape, exact=exact), preprocessing)
 
 
 def prepare_all(
-    images: Iterable[Picture], preprocessing: Preprocessing, input_shape: tuple[int | None, ...]
+    images: Iterable[Picture],
+    preprocessing: Preprocessing,
+    input_shape: tuple[int | None, ...],
+    *,
+    exact: bool = False,
 ) -> NDArray[np.float32]:
     """Return the pictures as one batch ``(N, H, W, C)``, decoded in parallel.
 
@@ -118,14 +157,33 @@ def prepare_all(
         DataError: as :func:`open_image`, and if the pictures differ in size and ``input_shape`` leaves theirs.
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
+    return normalise(pixels_of_all(images, preprocessing, input_shape, exact=exact), preprocessing)
+
+
+def pixels_of_all(
+    images: Iterable[Picture],
+    preprocessing: Preprocessing,
+    input_shape: tuple[int | None, ...],
+    *,
+    exact: bool = False,
+) -> NDArray[np.uint8]:
+    """Return :func:`pixels_of` the pictures as one batch ``(N, H, W, C)``; raises as :func:`prepare_all` does."""
     height, width, channels = _checked(input_shape)
     if isinstance(images, np.ndarray) and images.ndim == 4 and images.dtype == np.uint8 and len(images):
         whole = preprocessing.resize == "squeeze" or preprocessing.crop_fraction == 1
         same_size = images.shape[1:3] == (height or images.shape[1], width or images.shape[2])
         same_channels = images.shape[3] == channels and (channels == 1 or preprocessing.channels != "grey")
         if whole and same_size and same_channels:
-            return normalise(images, preprocessing)
-    arrays = in_threads(lambda each: prepare(open_image(each), preprocessing, input_shape), images)
+            return images
+    return stacked(in_threads(lambda each: pixels_of(each, preprocessing, input_shape, exact=exact), images))
+
+
+def stacked(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Return pictures as one batch.
+
+    Raises:
+        DataError: if they differ in size, or there is none.
+    """
     shapes = sorted({each.shape for each in arrays})
     if len(shapes) != 1:
         found = f"they are of {len(shapes)} sizes, such as {shapes[0]} and {shapes[-1]}" if shapes else "there is none"
@@ -133,22 +191,19 @@ def prepare_all(
     return np.stack(arrays)
 
 
-def normalise(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Return the arithmetic of ``preprocessing`` on pixels ``(..., H, W, C)``, in the channel order RGB or grey."""
-    values = pixels.astype(np.float32)
-    if preprocessing.channels == "bgr":
-        values = np.ascontiguousarray(values[..., ::-1])
-    values *= np.float32(preprocessing.scale)
-    if preprocessing.per_image:
-        own = (-3, -2, -1)
-        least = 1 / np.sqrt(np.prod(values.shape[-3:]))
-        std = np.maximum(values.std(own, keepdims=True), np.float32(least))
-        values -= values.mean(own, keepdims=True)
-        values /= std
+def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Return the arithmetic of ``preprocessing`` on pixels ``(H, W, C)`` or a batch of them, in the order RGB or grey.
+
+    A mean or std of three values holds for the opacity with its last.
+    """
+    if pixels.ndim == 3:
+        values = np.empty(pixels.shape, np.float32)
+        _normalise_into(values, pixels, preprocessing)
         return values
-    values -= _per_channel("mean", preprocessing.mean, values.shape[-1])
-    values /= _per_channel("std", preprocessing.std, values.shape[-1])
-    return values
+    batch = np.empty(pixels.shape, np.float32)
+    # One picture at a time stays in the processor's cache through all the steps.
+    in_threads(lambda index: _normalise_into(batch[index], pixels[index], preprocessing), range(len(pixels)))
+    return batch
 
 
 def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
@@ -161,7 +216,35 @@ def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
 
 @lru_cache(maxsize=1)
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="zoo-images")
+    return ThreadPoolExecutor(_cores(), thread_name_prefix="zoo-images")
+
+
+def _cores() -> int:
+    """Return how many cores this process may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _opened(
+    source: Picture, name: str | None = None, *, enough: Enough | None = None, opacity: bool = False
+) -> tuple[Image.Image, _Whole]:
+    """Return the picture upright, a JPEG file scaled to what is ``enough``, and which whole picture it shows."""
+    if name is None:
+        name = str(source) if isinstance(source, (str, os.PathLike)) else "the picture"
+    with _naming(name):
+        if isinstance(source, np.ndarray):
+            source = _from_array(source)
+        if isinstance(source, Image.Image):
+            image = _plain(ImageOps.exif_transpose(source), opacity)
+            return image, _Whole(image.size)
+        if isinstance(source, (str, os.PathLike, bytes)):
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
+                _refuse_bomb(image)
+                whole = _scale(image, enough) if enough and image.format in ("JPEG", "MPO") else None
+                ImageOps.exif_transpose(image, in_place=True)
+                upright = _plain(image, opacity)
+                return upright, whole or _Whole(upright.size)
+    found = f"a {type(source).__name__} is no picture"
+    raise ArgumentError(f"open {name}", found, "pass a path, bytes, an array or a Pillow image")
 
 
 @contextmanager
@@ -187,7 +270,29 @@ def _refuse_bomb(image: Image.Image) -> None:
         raise ValueError(f"it claims {image.width}x{image.height} pixels, and more than {most:,} are not read")
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _scale(image: Image.Image, enough: Enough) -> _Whole:
+    """Have a JPEG file decoded at the least legal scale that leaves ``enough``, and return what it will show."""
+    orientation = image.getexif().get(_ORIENTATION)
+    turned = orientation in _ON_ITS_SIDE
+    size = _swapped(image.size, turned)
+    drafted = image.draft(None, _swapped(enough(size), turned))
+    if drafted is None:
+        return _Whole(size)
+    decoded, covered = _swapped(image.size, turned), _swapped(drafted[1][2:], turned)
+    return _Whole(
+        size,
+        scale=round(size[0] / covered[0]),
+        left=decoded[0] - covered[0] if orientation in _FROM_THE_RIGHT else 0,
+        top=decoded[1] - covered[1] if orientation in _FROM_BELOW else 0,
+    )
+
+
+def _swapped(size: tuple[A, A], swap: bool) -> tuple[A, A]:
+    return (size[1], size[0]) if swap else size
+
+
+def _plain(image: Image.Image, opacity: bool = False) -> Image.Image:
+    """Return the picture in 8 bits: as ``RGBA`` if its opacity is wanted, or else over white as ``RGB`` or ``L``."""
     if image.mode.startswith("I"):
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65_535:
@@ -196,11 +301,18 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         image = _from_array(np.asarray(image))
     grey = image.mode in ("1", "L", "LA", "La")
+    if opacity:
+        return image.convert("RGBA") if image.has_transparency_data else image.convert("RGB").convert("RGBA")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         white.alpha_composite(image.convert("RGBA"))
         image = white
-    return image.convert("L" if grey else "RGB")
+    return _in_mode(image, "L" if grey else "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """Return the picture in that mode; unlike Pillow's, this is no copy where it has the mode already."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _from_array(array: NDArray[np.generic]) -> Image.Image:
@@ -222,29 +334,70 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
 
 def _checked(input_shape: tuple[int | None, ...]) -> tuple[int | None, int | None, int]:
     sizes = input_shape[:2]
-    if len(input_shape) != 3 or input_shape[2] not in (1, 3) or any(size is not None and size < 1 for size in sizes):
-        found = "a picture is (height, width, channels) with 1 or 3 channels"
+    if len(input_shape) != 3 or input_shape[2] not in (1, 3, 4) or any(size is not None and size < 1 for size in sizes):
+        found = "a picture is (height, width, channels) with 1, 3 or 4 channels"
         raise ArgumentError(f"prepare a picture as {input_shape}", found, "pass such an input_shape")
     return sizes[0], sizes[1], input_shape[2]
 
 
-def _resized(image: Image.Image, preprocessing: Preprocessing, height: int | None, width: int | None) -> Image.Image:
-    """Return the picture at ``(height, width)``; one that has that size already is not resampled."""
-    height, width = height or image.height, width or image.width
-    resampling = _RESAMPLING[preprocessing.interpolation]
+def _plan(size: Size, preprocessing: Preprocessing, height: int | None, width: int | None) -> tuple[Size, Size]:
+    """Return to which (width, height) a picture of ``size`` is brought, and what is then cut out of its centre."""
+    wanted = width or size[0], height or size[1]
     if preprocessing.resize == "squeeze":
-        return image.resize((width, height), resampling)
-    least_width, least_height = (round(size / preprocessing.crop_fraction) for size in (width, height))
-    ratio = max(least_width / image.width, least_height / image.height)
-    size = max(least_width, round(image.width * ratio)), max(least_height, round(image.height * ratio))
-    left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return image.resize(size, resampling).crop((left, top, left + width, top + height))
+        return wanted, wanted
+    least = [round(side / preprocessing.crop_fraction) for side in wanted]
+    ratio = max(least[0] / size[0], least[1] / size[1])
+    return (max(least[0], round(size[0] * ratio)), max(least[1], round(size[1] * ratio))), wanted
+
+
+def _resized(
+    image: Image.Image,
+    whole: _Whole,
+    preprocessing: Preprocessing,
+    height: int | None,
+    width: int | None,
+    exact: bool,
+) -> Image.Image:
+    """Return a picture at ``(height, width)``; one that has that size already is not resampled."""
+    scaled, wanted = _plan(whole.size, preprocessing, height, width)
+    resampling = _RESAMPLING[preprocessing.interpolation]
+    left, top = (scaled[0] - wanted[0]) // 2, (scaled[1] - wanted[1]) // 2
+    right, bottom = left + wanted[0], top + wanted[1]
+    if exact:
+        return image.resize(scaled, resampling).crop((left, top, right, bottom))
+    across, down = (side / whole.scale / final for side, final in zip(whole.size, scaled, strict=True))
+    # What is cut off is not computed. Rounding must not carry the box over the border.
+    box = (
+        whole.left + left * across,
+        whole.top + top * down,
+        min(whole.left + right * across, image.width),
+        min(whole.top + bottom * down, image.height),
+    )
+    return image.resize(wanted, resampling, box, _REDUCING_GAP)
+
+
+def _normalise_into(
+    values: NDArray[np.float32], pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing
+) -> None:
+    """Write the normalised ``pixels`` of one picture into ``values``."""
+    bgr = preprocessing.channels == "bgr" and pixels.shape[2] >= 3
+    values[...] = pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if bgr else pixels
+    values *= np.float32(preprocessing.scale)
+    if preprocessing.per_image:
+        std = max(values.std(), np.float32(1 / np.sqrt(values.size)))
+        values -= values.mean()
+        values /= std
+        return
+    values -= _per_channel("mean", preprocessing.mean, values.shape[-1])
+    values /= _per_channel("std", preprocessing.std, values.shape[-1])
 
 
 def _per_channel(what: str, values: tuple[float, ...], channels: int) -> NDArray[np.float32]:
-    """Return one value for each channel; three values for a single, grey channel are averaged."""
+    """Return one value for each channel; three are averaged for grey, and the last holds for opacity."""
     if len(values) == 3 and channels == 1:
         values = (sum(values) / 3,)
+    if len(values) == 3 and channels == 4:
+        values = (*values, values[2])
     if len(values) not in (1, channels):
         found = f"{what} has {len(values)} values"
         raise ArgumentError(f"normalise {channels} channels", found, "pass one for each, or one")

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.datasets import Inputs, Split
-from zoo.data.images import prepare_all
+from zoo.data.images import in_threads, normalise, pixels_of, pixels_of_all, prepare_all, stacked
+from zoo.data.pixels import Pixels
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
 
@@ -21,6 +23,9 @@ def batches(
     batch_size: int,
     shuffle: bool = False,
     seed: int = 0,
+    augmentation: Augmentation | None = None,
+    keep: bool = False,
+    exact: bool = False,
 ) -> Any:
     """Return a ``keras.utils.PyDataset`` of ``(x, y)``: ``x`` float32 of ``input_shape``, ``y`` the split's labels.
 
@@ -28,6 +33,26 @@ def batches(
     one's own or ``fit(..., shuffle=False)`` runs it; without that argument, Keras 3 mixes the order of the batches once
     more, out of Python's global ``random``. The last batch may be smaller. Pictures are decoded when their batch is
     asked for.
+
+    What is returned has besides:
+
+    - ``start_at(epoch)``: the next pass is that epoch, counted from 0, with its order and its augmentation, as if those
+      before it had been run;
+    - ``is_random``: whether a sample differs from epoch to epoch;
+    - ``close()``: gives back what ``keep`` takes.
+
+    Args:
+        split: the samples.
+        preprocessing: of the model; None for rows.
+        input_shape: of the model.
+        batch_size: samples in a batch.
+        shuffle: whether each epoch has an order of its own.
+        seed: decides the orders and the augmentation.
+        augmentation: changes the pictures before they are normalised. Batch n of an epoch is the same whenever it is
+            asked for.
+        keep: whether the pixels of image files are kept for the later epochs (:class:`zoo.data.pixels.Pixels`), which
+            are the same as without.
+        exact: whether pictures are decoded without scaling (:func:`zoo.data.images.pixels_of`).
 
     Raises:
         ArgumentError: if ``batch_size`` is not positive, or the model does not take what the split holds.
@@ -38,20 +63,35 @@ def batches(
     if batch_size < 1:
         raise ArgumentError(f"make batches of {batch_size}", "that is not positive", "pass batch_size=32, for example")
     _check_fit(split.inputs, preprocessing, input_shape)
+    augment = None
+    if augmentation is not None and not augmentation.is_off:
+        if preprocessing is None:
+            raise ArgumentError("augment the data", "it is rows of a table", "leave the augmentation away")
+        augment = augmenter(augmentation, input_shape[-1] or 3)
+    kept = None
+    if keep and isinstance(split.inputs, tuple) and None not in input_shape:
+        kept = Pixels(len(split), input_shape)  # type: ignore[arg-type]
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """The batches of one split."""
 
+        is_random = augment is not None
+
         def __init__(self) -> None:
             super().__init__()
-            self.epoch = -1
-            self.order = self._order_of(0)
+            self.start_at(0)
 
         def __len__(self) -> int:
             return -(-len(split) // batch_size)
 
         def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[Any]]:
-            return arrays(split.take(self.order[index * batch_size :][:batch_size]), preprocessing, input_shape)
+            samples = self.order[index * batch_size :][:batch_size]
+            if preprocessing is None:
+                return arrays(split.take(samples), None, input_shape)
+            pixels: NDArray[Any] = _pixels(split, samples, preprocessing, input_shape, exact, kept)
+            if augment is not None:
+                pixels = augment(pixels, (seed, max(self.epoch, 0), index))
+            return normalise(pixels, preprocessing), split.labels[samples]
 
         def __iter__(self) -> Any:
             self.on_epoch_begin()
@@ -62,6 +102,14 @@ def batches(
             self.epoch += 1
             self.order = self._order_of(self.epoch)
 
+        def start_at(self, epoch: int) -> None:
+            self.epoch = epoch - 1
+            self.order = self._order_of(epoch)
+
+        def close(self) -> None:
+            if kept is not None:
+                kept.close()
+
         def _order_of(self, epoch: int) -> NDArray[np.intp]:
             if not shuffle:
                 return np.arange(len(split))
@@ -71,13 +119,39 @@ def batches(
 
 
 def arrays(
-    split: Split, preprocessing: Preprocessing | None, input_shape: tuple[int | None, ...]
+    split: Split,
+    preprocessing: Preprocessing | None,
+    input_shape: tuple[int | None, ...],
+    *,
+    exact: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Return the whole split as the ``(x, y)`` of one batch; raises as :func:`batches` does."""
     _check_fit(split.inputs, preprocessing, input_shape)
     if _are_rows(split.inputs) or preprocessing is None:
         return np.asarray(split.inputs, np.float32), split.labels
-    return prepare_all(split.inputs, preprocessing, input_shape), split.labels
+    return prepare_all(split.inputs, preprocessing, input_shape, exact=exact), split.labels
+
+
+def _pixels(
+    split: Split,
+    samples: NDArray[np.intp],
+    preprocessing: Preprocessing,
+    input_shape: tuple[int | None, ...],
+    exact: bool,
+    kept: Pixels | None,
+) -> NDArray[np.uint8]:
+    """Return the pixels of some samples, from those that are kept if they are, and keep them else."""
+    if kept is None:
+        return pixels_of_all(split.take(samples).inputs, preprocessing, input_shape, exact=exact)
+
+    def one(sample: int) -> NDArray[np.uint8]:
+        pixels = kept.get(sample)
+        if pixels is None:
+            pixels = pixels_of(split.inputs[sample], preprocessing, input_shape, exact=exact)
+            kept.put(sample, pixels)
+        return pixels
+
+    return stacked(in_threads(one, samples))
 
 
 def _check_fit(inputs: Inputs, preprocessing: Preprocessing | None, input_shape: tuple[int | None, ...]) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import ALL, Phase
 from zoo.transfer.runs import Run, load
-from zoo.transfer.transferring import transfer
+from zoo.transfer.transferring import resume, transfer
 
-__all__ = ["ALL", "Phase", "Run", "load", "transfer"]
+__all__ = ["ALL", "Phase", "Run", "TrainingOptions", "load", "resume", "transfer"]
 
 
 class _CallableModule(ModuleType):

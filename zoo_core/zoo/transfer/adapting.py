@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -89,12 +90,13 @@ def fitting_options(
     Raises:
         ArgumentError: if there is none, or an option is unknown.
     """
+    of_the_model = {*inspect.signature(resolve_options).parameters, *own_options(base.entry)}
     for name in options:
         if name in _FIXED:
             raise ArgumentError(f"{asked} with {name}=", "a model is trained with its top", "leave it out")
-        advice = did_you_mean(name, strategy_options)
+        advice = "" if name in of_the_model else did_you_mean(name, strategy_options)
         if advice:
-            raise ArgumentError(f"{asked} with {name}={options[name]!r}", "the strategy has no such option", advice)
+            raise ArgumentError(f"{asked} with {name}={options[name]!r}", "no option is called that", advice)
     merged = {**base.options, **options}
     if dataset.table is not None and "columns" not in options and "columns" in own_options(base.entry):
         merged["columns"] = dataset.table.category_counts

@@ -23,6 +23,10 @@ class Phase:
 
     ``optimizer`` is what ``keras.optimizers.serialize`` returns for the optimiser wanted; without it, it is Adam at
     ``learning_rate``. With it, ``learning_rate`` is what the history records.
+
+    ``solver`` (``"package.module:function"``) takes the place of training by gradients: it gets the layer that learns,
+    the only one, the features that come into it for every training sample, the labels, and ``options`` as keywords,
+    and sets the layer's weights. Such a phase has one epoch.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Phase:
     epochs: int
     learning_rate: float
     optimizer: Mapping[str, Any] | None = field(default=None, hash=False)
+    solver: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         asked = f"train in the phase {self.name!r}"
@@ -40,6 +46,8 @@ class Phase:
             raise ArgumentError(asked, f"learning_rate is {rate!r}", "pass a positive number such as 0.001")
         if not self.trainable:
             raise ArgumentError(asked, "it trains no layer", "name one at least, or ALL")
+        if self.solver is not None and (self.trainable == ALL or len(self.trainable) != 1 or self.epochs != 1):
+            raise ArgumentError(asked, "a solver trains one layer in one epoch", "name one layer")
 
     def trains(self, layer: str) -> bool:
         """Return whether the layer of that name learns in this phase."""

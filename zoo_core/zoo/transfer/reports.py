@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import math
+import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
-from zoo import pictures
-from zoo.data import Dataset
+from zoo import documents, pictures
+from zoo.data import Dataset, Split
 from zoo.data.images import open_image
 from zoo.data.pipeline import arrays
+from zoo.documents import Block, Code, Figure, Heading, Items, Paragraph, Snippet, Strong, Table, Words
 from zoo.evaluation import Metrics, held_out, readable
 from zoo.prediction import named
+from zoo.records import RECORD
 from zoo.subject import Subject
+from zoo.transfer.phases import ALL, leaf_layers
 
 if TYPE_CHECKING:
     from zoo.transfer.runs import Run
@@ -27,140 +34,304 @@ _PICTURES = 16
 _POINTS = 2_000
 
 
+# -- drawings
+
+
 def drawings(
     subject: Subject, dataset: Dataset, history: Sequence[dict[str, Any]], metrics: Metrics | None
 ) -> dict[str, bytes]:
-    """Return the PNGs of a run by file name: its curves, and predictions of held-out samples beside the truth."""
+    """Return the PNGs of a run by file name.
+
+    ``curves.png`` are the losses and accuracies of the epochs; ``predictions.png`` shows held-out samples with what was
+    predicted of them. With ``metrics`` of a classifier come ``confusion.png``, ``calibration.png`` and, for pictures
+    some of which were mistaken, ``mistakes.png``.
+    """
     part, samples = held_out(f"draw {dataset.name!r}", dataset)
     title = f"{subject.build.spec.name} on {dataset.name}, {part} samples"
-    drawn = {"curves.png": pictures.curves(history)}
+    drawn = _predictions(subject, dataset, samples, metrics, title)
+    if history:  # a training that was stopped in its first epoch has none
+        drawn["curves.png"] = pictures.curves(history)
+    if metrics is None or subject.is_regression:
+        return drawn
+    drawn["confusion.png"] = pictures.confusion(metrics.confusion, title)
+    drawn["calibration.png"] = pictures.calibration(metrics.reliability, metrics.calibration_error or 0.0, title)
+    if metrics.mistakes and subject.build.preprocessing is not None:
+        examples = [
+            pictures.Example(open_image(samples.inputs[each.sample]), each.truth, each.predicted, each.probability)
+            for each in metrics.mistakes
+        ]
+        drawn["mistakes.png"] = pictures.contact_sheet(examples, f"{title}: the worst mistakes")
+    return drawn
+
+
+def count_parameters(model: keras.Model, phases: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the parameters of ``model``, in ``total``, and how many of them were ``trained`` in one of the ``phases``.
+
+    The phases are those of a run's ``info``: mappings with the names of the layers that are ``trainable``.
+    """
+    names = {name for phase in phases for name in phase["trainable"]}
+    trained = [layer for layer in leaf_layers(model) if tuple(names) == ALL or layer.name in names]
+    variables = {id(variable): variable for layer in trained for variable in layer.trainable_variables}
+    return {"total": model.count_params(), "trained": sum(math.prod(each.shape) for each in variables.values())}
+
+
+def _predictions(
+    subject: Subject, dataset: Dataset, samples: Split, metrics: Metrics | None, title: str
+) -> dict[str, bytes]:
     preprocessing, shape = subject.build.preprocessing, subject.build.options["input_shape"]
     if preprocessing is None and not subject.is_regression:
-        if metrics is not None:
-            drawn["predictions.png"] = pictures.class_bars(metrics.per_class, f"{title}: recognised")
-        return drawn
+        if metrics is None:
+            return {}
+        return {"predictions.png": pictures.class_bars(metrics.per_class, f"{title}: recognised")}
     count = min(_POINTS if preprocessing is None else _PICTURES, len(samples))
     # Evenly spaced, so that samples that lie class by class show every class.
     chosen = samples.take(np.linspace(0, len(samples) - 1, count).astype(int))
     outputs = subject.outputs(arrays(chosen, preprocessing, shape)[0])
     if subject.is_regression:
         target = dataset.table.target if dataset.table else "value"
-        drawn["predictions.png"] = pictures.scatter(chosen.labels, np.ravel(outputs), target, title)
-        return drawn
+        return {"predictions.png": pictures.scatter(chosen.labels, np.ravel(outputs), target, title)}
     examples = [
         pictures.Example(open_image(picture), dataset.class_names[label], best.label, best.probability or 0.0)
         for picture, label, (best, *_) in zip(chosen.inputs, chosen.labels, named(subject, outputs, top=1), strict=True)
     ]
-    drawn["predictions.png"] = pictures.contact_sheet(examples, title)
-    return drawn
+    return {"predictions.png": pictures.contact_sheet(examples, title)}
+
+
+# -- the report
 
 
 def markdown(run: Run) -> str:
-    """Return the run's report in Markdown."""
-    build, info = run.build, run.info
-    parts = [
-        f"# {build.spec.name} on {info['data']['name']}",
-        _summary(run),
-        "## Data",
-        info["data"]["description"],
-        "## Training",
-        _training(run),
-        *([f"![curves]({name})" for name in run.pictures if name == "curves.png"]),
-        _epochs(run.history),
-        "## Weights it began with",
+    """Return the run's report in Markdown; its pictures are the files beside it."""
+    return documents.markdown(_report(run))
+
+
+def page(run: Run) -> str:
+    """Return the run's report as one HTML file with its pictures in it."""
+    return documents.page(_title(run), _report(run), run.pictures)
+
+
+def _report(run: Run) -> list[Block]:
+    info = run.info
+    return [
+        Heading(_title(run), 1),
+        Paragraph(_summary(run)),
+        Heading("Data"),
+        Paragraph(info["data"]["description"]),
+        Heading("Training"),
+        *_training(run),
+        *_figure(run, "curves.png", "loss and accuracy over the epochs, in training and in validation"),
+        *_figure(run, "learning_rate.png", "the loss at each learning rate that was tried"),
+        *_epochs(run.history),
+        Heading("To do it again"),
+        *_again(run),
+        Heading("Weights it began with"),
         _weights(run),
-        "## Results",
-        _results(run),
-        *([f"![predictions]({name})" for name in run.pictures if name == "predictions.png"]),
-        "## To predict",
-        _next(run),
-        "## Made with",
-        _table(("what", "version"), [*info["versions"].items(), (f"{build.qualified} (plugin)", build.version)]),
+        *_results(run),
+        *_mistakes(run),
+        *_figure(run, "predictions.png", "held-out samples and what was predicted of them"),
+        Heading("To predict"),
+        *_next(run),
+        Heading("Made with"),
+        Table(("what", "version"), (*info["versions"].items(), (f"{run.build.qualified} (plugin)", run.build.version))),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _summary(run: Run) -> str:
+def _title(run: Run) -> str:
+    return f"{run.build.spec.name} on {run.info['data']['name']}"
+
+
+def _figure(run: Run, file: str, caption: str) -> list[Block]:
+    return [Figure(file, caption)] if file in run.pictures else []
+
+
+def _summary(run: Run) -> Words:
     if run.metrics is None:
         return "Nothing was held out, so nothing is known of how well it does on new data."
-    return f"**{run.metrics}.**"
+    return Strong(f"{run.metrics}.")
 
 
-def _training(run: Run) -> str:
+def _training(run: Run) -> list[Block]:
     info, strategy = run.info, run.info["strategy"]
-    options = ", ".join(f"{key}={value!r}" for key, value in strategy["options"].items())
-    rows = [
-        ("model", f"`{run.build.qualified}`, input {_shape(run.build.options['input_shape'])}"),
-        ("parameters", f"{run.model.count_params():,}"),
-        ("strategy", f"`{strategy['name']}`" + (f" ({options})" if options else "")),
+    options = _options(strategy["options"])
+    counts = count_parameters(run.model, strategy["phases"])
+    rows: list[tuple[Words, ...]] = [
+        ("model", (Code(run.build.qualified), f", input {_shape(run.build.options['input_shape'])}")),
+        ("parameters", f"{counts['total']:,}, of which {counts['trained']:,} learnt"),
+        ("strategy", (Code(strategy["name"]), f" ({options})" if options else "")),
         ("head", info["head"]),
         *([("warning", info["warning"])] if info.get("warning") else []),
-        ("batch size", info["batch_size"]),
-        ("seed", info["seed"]),
+        *([("options", _options(info["training"]))] if info.get("training") else []),
+        *([("interrupted", "before the last epoch was done")] if info.get("interrupted") else []),
+        ("batch size", str(info["batch_size"])),
+        ("seed", str(info["seed"])),
         ("time", f"{info['seconds']['training']:.1f} s of training, {info['seconds']['total']:.1f} s in all"),
     ]
-    phases = [
-        (each["name"], _layers(each["trainable"]), each["epochs"], f"{each['learning_rate']:g}")
+    phases = tuple(
+        (each["name"], _layers(each["trainable"]), str(each["epochs"]), f"{each['learning_rate']:g}")
         for each in strategy["phases"]
-    ]
-    return _table(("", ""), rows) + "\n\n" + _table(("phase", "layers that learn", "epochs", "learning rate"), phases)
+    )
+    return [Table(("", ""), tuple(rows)), Table(("phase", "layers that learn", "epochs", "learning rate"), phases)]
 
 
-def _epochs(history: list[dict[str, Any]]) -> str:
-    columns = [name for name in history[-1] if name not in ("learning_rate", "seconds")]
-    rows = [[_cell(record.get(name)) for name in columns] for record in history]
-    kept = rows if len(rows) <= 20 else [*rows[:10], ["..."] * len(columns), *rows[-10:]]
-    return _table(columns, kept)
+def _options(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in values.items())
 
 
-def _weights(run: Run) -> str:
+def _epochs(history: list[dict[str, Any]]) -> list[Block]:
+    if not history:
+        return []
+    columns = tuple(name for name in history[-1] if name not in ("learning_rate", "seconds"))
+    rows = [tuple(_cell(record.get(name)) for name in columns) for record in history]
+    kept = rows if len(rows) <= 20 else [*rows[:10], ("...",) * len(columns), *rows[-10:]]
+    return [Table(columns, tuple(kept))]
+
+
+def _weights(run: Run) -> Block:
     if run.report is None:
-        return "None: training began from random values."
-    name = Path(run.report.source).name
-    lines = [
-        f"`{name}`" + (f" (tag `{run.report.tag}`)" if run.report.tag else ""),
+        return Paragraph("None: training began from random values.")
+    source = Code(Path(run.report.source).name)
+    lines: list[Words] = [
+        (source, " (tag ", Code(run.report.tag), ")") if run.report.tag else source,
+        *([f"SHA-256 {run.report.sha256}"] if run.report.sha256 else []),
         f"{len(run.report.loaded)} variables loaded ({run.report.format}, {run.report.layout} names)",
-        *(f"`{variable}` left at its initial value: {reason}" for variable, reason in run.report.initial),
-        *(f"`{array}` of the file not used" for array in run.report.unused),
+        *((Code(variable), f" left at its initial value: {reason}") for variable, reason in run.report.initial),
+        *((Code(array), " of the file not used") for array in run.report.unused),
     ]
-    if run.report.sha256:
-        lines.insert(1, f"SHA-256 {run.report.sha256}")
-    return "\n".join(f"- {line}" for line in lines)
+    return Items(tuple(lines))
 
 
-def _results(run: Run) -> str:
-    if run.metrics is None:
-        return ""
-    rows = [(name, readable(value)) for name, value in run.metrics.figures().items()]
-    figures = _table((f"{run.metrics.count:,} {run.metrics.split} samples", ""), rows)
-    worst = sorted(run.metrics.per_class.items(), key=lambda item: item[1])[:_MOST_CLASSES]
-    if not worst:
-        return figures
-    return figures + "\n\n" + _table(("class", "top-1"), [(name, readable(value)) for name, value in worst])
+def _results(run: Run) -> list[Block]:
+    metrics = run.metrics
+    if metrics is None:
+        return []
+    rows = [(name, readable(value), _interval(metrics, name)) for name, value in metrics.figures().items()]
+    if metrics.calibration_error is not None:
+        rows.append(("calibration error", readable(metrics.calibration_error), ""))
+    blocks: list[Block] = [
+        Heading("Results"),
+        Table((f"{metrics.count:,} {metrics.split} samples", "", "95% interval"), tuple(rows)),
+        *_figure(run, "confusion.png", "what the samples of each class were taken for"),
+    ]
+    worst = sorted(metrics.per_class.items(), key=lambda item: item[1])[:_MOST_CLASSES]
+    if worst:
+        classes = tuple(
+            (
+                name,
+                f"{metrics.support[name]:,}" if name in metrics.support else "",
+                _cell(metrics.precision.get(name)),
+                readable(recall),
+                _cell(metrics.f1.get(name)),
+            )
+            for name, recall in worst
+        )
+        blocks.append(Table(("class", "samples", "precision", "recall", "F1"), classes))
+    return [*blocks, *_figure(run, "calibration.png", "how often predictions of each probability are right")]
 
 
-def _next(run: Run) -> str:
+def _interval(metrics: Metrics, figure: str) -> str:
+    ends = metrics.intervals.get(figure)
+    return f"{readable(ends[0])} to {readable(ends[1])}" if ends else ""
+
+
+def _mistakes(run: Run) -> list[Block]:
+    if run.metrics is None or not run.metrics.mistakes:
+        return []
+    rows = tuple((each.name, each.truth, each.predicted, f"{each.probability:.1%}") for each in run.metrics.mistakes)
+    return [
+        Heading("Worst mistakes"),
+        *_figure(run, "mistakes.png", "the wrong predictions of the highest probability"),
+        Table(("sample", "true", "predicted", "probability"), rows),
+    ]
+
+
+def _next(run: Run) -> list[Block]:
     folder = run.folder.name if run.folder else "FOLDER"
     inputs = "rows.csv" if run.build.table else "picture.jpg"
-    shell, python = f"zoo predict {shlex.quote(folder)} {inputs}", f"zoo.predict({folder!r}, {inputs!r})"
-    return f"Beside this folder, in a shell or in Python:\n\n```\n{shell}\n```\n\n```python\n{python}\n```"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return [
+        Paragraph("Beside this folder, in a shell or in Python:"),
+        Snippet(f"zoo predict {shlex.quote(folder)} {inputs}"),
+        Snippet(f"zoo.predict({folder!r}, {inputs!r})", "python"),
+    ]
 
 
 def _cell(value: Any) -> str:
     return readable(value) if isinstance(value, float) else "" if value is None else str(value)
 
 
-def _layers(names: Any) -> str:
+def _layers(names: Any) -> Words:
     names = list(names)
     if names == ["*"]:
         return "all"
-    return ", ".join(f"`{name}`" for name in names) if len(names) <= 4 else f"{len(names)}, from `{names[0]}` on"
+    if len(names) > 4:
+        return f"{len(names)}, from ", Code(names[0]), " on"
+    words: list[str | Code | Strong] = []
+    for name in names:
+        words += [", ", Code(name)] if words else [Code(name)]
+    return tuple(words)
 
 
 def _shape(shape: Any) -> str:
     return "x".join("any" if size is None else str(size) for size in shape)
+
+
+# -- how to do it again
+
+
+def _again(run: Run) -> list[Block]:
+    command = Code("zoo train --recipe recipe.toml")
+    return [Paragraph(("Saved as a file, this recipe is what ", command, " takes:")), Snippet(_recipe(run), "toml")]
+
+
+def _recipe(run: Run) -> str:
+    """Return what a run tells of its making, in TOML; the seeds of the data and of the training may differ."""
+    info, build, report = run.info, run.build, run.report
+    strategy, origin = info["strategy"], dict(info["data"]["origin"])
+    model, weights = build.spec.name, None
+    if report is not None and report.tag:
+        model = f"{model}.{report.tag}"
+    elif report is not None and (Path(report.source) / RECORD).is_file():
+        model = report.source
+    elif report is not None:
+        weights = report.source
+    rates = {phase["learning_rate"] for phase in strategy["phases"]}
+    shape = build.options["input_shape"]
+    top = {
+        "model": model,
+        "strategy": strategy["name"].rpartition("/")[2],
+        "weights": weights,
+        "epochs": sum(phase["epochs"] for phase in strategy["phases"]),
+        "batch_size": info["batch_size"],
+        "learning_rate": info["learning_rate"] if "learning_rate" in info else rates.pop() if len(rates) == 1 else None,
+        "seed": info["seed"],
+        **info.get("training", {}),
+    }
+    config = build.options["config"].items()
+    options = {
+        **strategy["options"],
+        "input_shape": shape if build.preprocessing and tuple(shape) != tuple(build.spec.input_shape) else None,
+        # The columns of a table are told by the data.
+        **{key: value for key, value in config if key != "columns" and value != build.spec.config.get(key)},
+    }
+    data = {"name": origin.pop("name_or_folder", info["data"]["name"]), **origin}
+    named = _toml(options)
+    parts = [_toml(top), "[data]\n" + _toml(data), f"[options]\n{named}" if named else ""]
+    return "\n\n".join(filter(None, parts))
+
+
+def _toml(values: Mapping[str, Any]) -> str:
+    """Return a line for each value; TOML has none for None."""
+    return "\n".join(f"{key} = {_toml_value(value)}" for key, value in values.items() if value is not None)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(str(key))} = {_toml_value(each)}" for key, each in value.items() if each is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    elif isinstance(value, (np.generic, np.ndarray)):
+        return _toml_value(value.tolist())
+    # Strings, numbers and truth values are written as in JSON.
+    return json.dumps(value, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -20,20 +21,14 @@ from zoo.building import Build, annotate, build_from
 from zoo.data import Table
 from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
 from zoo.evaluation import Metrics
+from zoo.records import ADVICE, FORMAT, HISTORY, RECORD, read_json, read_record
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
 from zoo.subject import known_build
-from zoo.transfer.reports import markdown
+from zoo.transfer.reports import markdown, page
 from zoo.weights import LoadReport, load_weights
 
-RECORD = "run.json"
 MODEL = "model.keras"
-HISTORY = "history.json"
-
-#: The layout of a run folder; one of a higher number was written by a later Zoo.
-FORMAT = 1
-
-_ADVICE = "copy the folder again, or train it again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +70,10 @@ class Run:
 
 
 @contextmanager
-def new_folder(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
+def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iterator[tuple[Path, Path]]:
     """Give a temporary folder to write into, and the final path that it gets in one step if nothing fails.
+
+    ``replace`` lets it take the place of a folder that is there, and of what processes that were killed have left.
 
     Raises:
         RunError: at once if ``folder`` exists and is not empty, or cannot be created or written.
@@ -85,12 +82,14 @@ def new_folder(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
     asked = f"write the run {str(folder)!r}"
     parents: list[Path] = []
     try:
-        if final.is_dir() and any(final.iterdir()):
+        if final.is_dir() and any(final.iterdir()) and not replace:
             raise RunError(asked, "the folder exists and is not empty", "pass another folder, or remove it")
         if final.exists() and not final.is_dir():
             raise RunError(asked, "there is a file of that name", "pass another folder")
         parents = [each for each in (final.parent, *final.parent.parents) if not each.exists()]
         final.parent.mkdir(parents=True, exist_ok=True)
+        for left in final.parent.glob(f".{glob.escape(final.name)}-*") if replace else ():
+            shutil.rmtree(left, ignore_errors=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
     except OSError as error:
         _remove(parents)
@@ -100,9 +99,12 @@ def new_folder(folder: str | os.PathLike[str]) -> Iterator[tuple[Path, Path]]:
         yield temporary, final
         with _writing(asked):
             temporary.chmod(0o777 & ~_umask())
-            if final.exists():
+            if final.exists() and replace:
+                final.rename(temporary.with_name(f"{temporary.name}.before"))
+            elif final.exists():
                 final.rmdir()
             temporary.rename(final)
+            shutil.rmtree(temporary.with_name(f"{temporary.name}.before"), ignore_errors=True)
     finally:
         if temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -141,6 +143,7 @@ def write(run: Run, folder: Path) -> None:
         for name, content in run.pictures.items():
             (folder / name).write_bytes(content)
         (folder / "report.md").write_text(markdown(run), encoding="utf-8")
+        (folder / "report.html").write_text(page(run), encoding="utf-8")
 
 
 def load(folder: str | os.PathLike[str]) -> Run:
@@ -158,7 +161,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     """
     path = Path(folder).expanduser()
     asked = f"open the run {str(folder)!r}"
-    record = _record(asked, path)
+    record = read_record(asked, path)
     try:
         declared = record["model"]
         entry = _entry(asked, declared["name"], declared["version"])
@@ -172,11 +175,11 @@ def load(folder: str | os.PathLike[str]) -> Run:
         }
         options = {key: _tuples(value) for key, value in declared["options"].items()}
         metrics = Metrics(**record["metrics"]) if record["metrics"] else None
-        history = _read(asked, path / HISTORY)
+        history = read_json(asked, path / HISTORY)
     except RunError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
-        raise RunError(asked, f"{RECORD} is damaged ({one_line(error)})", _ADVICE) from error
+        raise RunError(asked, f"{RECORD} is damaged ({one_line(error)})", ADVICE) from error
     info = {key: value for key, value in record.items() if key not in ("format", "model", "weights", "metrics")}
     model = _model(asked, entry, options, path)
     annotate(model, **known)
@@ -204,30 +207,6 @@ def to_json(content: Any) -> str:
 # -- inside
 
 
-def _record(asked: str, folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
-        found = "it is a file" if folder.exists() else "there is no such folder"
-        raise RunError(asked, found, "pass the folder that a training was written to with out=")
-    if not (folder / RECORD).is_file():
-        raise RunError(asked, f"it holds no {RECORD}, so it is no run", "pass the folder that out= named")
-    record = _read(asked, folder / RECORD)
-    if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise RunError(asked, f"{RECORD} is damaged (it names no format)", _ADVICE)
-    if record["format"] > FORMAT:
-        found = f"it has the format {record['format']}, and this Zoo reads up to {FORMAT}"
-        raise RunError(asked, found, "install a later zoo-core")
-    return record
-
-
-def _read(asked: str, path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise RunError(asked, f"{path.name} is missing", _ADVICE) from error
-    except (OSError, ValueError) as error:
-        raise RunError(asked, f"{path.name} is damaged ({error})", _ADVICE) from error
-
-
 def _entry(asked: str, name: str, version: str) -> Entry[ModelSpec]:
     try:
         return registry.find_model(name)[0]
@@ -239,14 +218,14 @@ def _entry(asked: str, name: str, version: str) -> Entry[ModelSpec]:
 
 def _model(asked: str, entry: Entry[ModelSpec], options: dict[str, Any], folder: Path) -> keras.Model:
     if not (folder / MODEL).is_file():
-        raise RunError(asked, f"{MODEL} is missing", _ADVICE)
+        raise RunError(asked, f"{MODEL} is missing", ADVICE)
     try:
         model = build_from(entry, options)
         report = load_weights(model, folder / MODEL)
     except (ZooError, KeyError, TypeError) as error:
-        raise RunError(asked, f"its model cannot be restored ({error})", _ADVICE) from error
+        raise RunError(asked, f"its model cannot be restored ({error})", ADVICE) from error
     if report.initial:
-        raise RunError(asked, f"{MODEL} lacks {report.initial[0][0]} ({report.initial[0][1]})", _ADVICE)
+        raise RunError(asked, f"{MODEL} lacks {report.initial[0][0]} ({report.initial[0][1]})", ADVICE)
     return model
 
 

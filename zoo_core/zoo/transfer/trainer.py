@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import signal
+import threading
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
 
 import keras
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.building import Build
-from zoo.data import Dataset
+from zoo.data import Dataset, Split
 from zoo.data.pipeline import batches
-from zoo.errors import PluginError, RunError
+from zoo.errors import PluginError, RunError, ZooError, one_line
 from zoo.evaluation import readable
-from zoo.subject import is_linear
+from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract
+from zoo.transfer.checkpoints import State, put, save_state, touched, values_of
+from zoo.transfer.compiling import class_weights_of, compile_for, penalised
+from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import ALL, Phase, freeze, leaf_layers
 from zoo.transfer.scaling import Scale, scale_of
 
 History = list[dict[str, Any]]
+
+
+class Interrupted(Exception):  # noqa: N818 (it is no error: the user asks for the end)
+    """The user has pressed Ctrl-C: training ends after the batch."""
 
 
 def train(
@@ -33,21 +46,29 @@ def train(
     batch_size: int,
     seed: int,
     progress: bool,
+    options: TrainingOptions | None = None,
     callbacks: Iterable[keras.callbacks.Callback] = (),
-) -> History:
-    """Run ``phases`` on ``model`` in place and return what was measured in each epoch.
+    state: State | None = None,
+    folder: Path | None = None,
+) -> tuple[History, bool]:
+    """Run ``phases`` on ``model`` in place; return what was measured in each epoch, and whether it was interrupted.
 
     An epoch's record has ``epoch`` (from 1 on, through all phases), ``phase``, ``learning_rate``, ``seconds``,
     ``loss`` and ``accuracy``, or for a regression ``mae`` in the target's unit; with a validation split also those with
     ``val_``. A regression's loss is that of targets divided by their standard deviation. In the end all layers can
     learn again and the model is not compiled, as one that was built or opened.
 
+    Where the frozen layers see the same input in every epoch, their outputs are computed once: the same seed gives the
+    same weights as without that. After each epoch the state goes to ``folder``; a ``state`` that was found there is
+    gone on from, and training ends with the weights that it would have ended with. Ctrl-C ends it after the batch.
+
     Raises:
-        RunError: if the loss becomes infinite or no number.
+        RunError: if the loss becomes infinite or no number, or the state cannot be written.
         PluginError: if a phase names a layer that the model has not.
     """
     check_layers(asked, model, phases)
     assert data.train is not None  # transfer() has seen to it
+    options, state = options or TrainingOptions(), state or State()
     training, validation, scale = data.train, data.validation, Scale()
     output = model.get_layer(build.spec.head[-1])
     if data.task == "regression" and any(phase.trains(output.name) for phase in phases):
@@ -55,30 +76,87 @@ def train(
         training, validation = scale.apply(training), scale.apply(validation) if validation else None
         if _was_loaded(build, output.name):
             scale.fold_out(output)
+    weights = class_weights_of(asked, data, options.class_weights)
 
-    shape, preprocessing = build.options["input_shape"], build.preprocessing
-    steps = batches(training, preprocessing, shape, batch_size=batch_size, shuffle=True, seed=seed)
-    checks = validation and batches(validation, preprocessing, shape, batch_size=batch_size)
-    recorder = _Recorder(asked, scale)
-    shown = _Shown(recorder.history, sum(phase.epochs for phase in phases), len(steps), progress)
-    with shown.bar:
-        for phase in phases:
-            freeze(model, phase)
-            recorder.phase = phase
-            _compile(model, build, data, phase)
-            model.fit(
-                steps,
-                validation_data=checks,
-                epochs=phase.epochs,
-                verbose=0,
-                callbacks=[recorder, shown, *callbacks],
-            )
+    variables = list(touched(model, phases))
+    if state.weights:
+        put(asked, variables, state.weights)
+    feed = _Feed(asked, build, training, validation, batch_size, seed, options)
+    shown = _Shown(state.history, sum(phase.epochs for phase in phases), len(feed.steps), progress)
+    interrupted = False
+    with shown.bar, _interruptible() as stop:
+        try:
+            for number, phase in enumerate(phases):
+                if number < state.phase:
+                    continue
+                freeze(model, phase)
+                cut = cut_below(model, phase.trainable[0]) if phase.solver else cut_for(model, phase, options)
+                cut = cut and feed.cut_at(cut, shown)
+                fitted = cut.rest if cut else model
+                compile_for(fitted, build, data, phase, options, len(feed.steps))
+                fitted.optimizer.build(fitted.trainable_variables)
+                if state.optimizer:
+                    put(asked, fitted.optimizer.variables, state.optimizer)
+                keeper = _Keeper(asked, scale, state, phase, options, variables, folder)
+                if phase.solver:
+                    _solve(asked, model, phase, fitted, feed, keeper, shown)
+                    continue
+                with penalised(model, phase, options):
+                    if not keeper.is_over():
+                        fitted.fit(
+                            feed.of(cut, training, at=len(state.history)),
+                            validation_data=feed.checks(cut),
+                            initial_epoch=state.epoch,
+                            epochs=phase.epochs,
+                            shuffle=False,
+                            class_weight=weights,
+                            verbose=0,
+                            callbacks=[stop, keeper, shown, *_tensorboard(options, number, phase), *callbacks],
+                        )
+                keeper.end_of_phase()
+        except Interrupted:
+            interrupted = True
+        finally:
+            feed.close()
     if scale != Scale():
         scale.fold_in(output)
     freeze(model, None)
     # Adam's memory is twice the size of the model, and would be saved with it.
     model.compiled, model.optimizer = False, None
-    return recorder.history
+    return state.history, interrupted
+
+
+def cut_for(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut | None:
+    """Return where to cut the model for a phase, or None if features would not be the same or not be used again."""
+    changes = options.augment is not None and not options.views
+    once = phase.epochs <= max(1, options.views)
+    return None if options.cache == "off" or changes or once else cut_of(model, phase)
+
+
+def _solve(
+    asked: str, model: keras.Model, phase: Phase, rest: keras.Model, feed: _Feed, keeper: _Keeper, shown: _Shown
+) -> None:
+    """Let the solver of a phase set the weights of its layer, and measure what came of it as an epoch."""
+    assert phase.solver is not None
+    keeper.on_epoch_begin(0)
+    module, _, function = phase.solver.partition(":")
+    try:
+        solver = getattr(importlib.import_module(module), function)
+        features, labels = feed.everything()
+        solver(model.get_layer(phase.trainable[0]), features, labels, **phase.options)
+    except ZooError:
+        raise
+    except Exception as error:
+        found = f"the solver {phase.solver} of the phase {phase.name!r} raised {one_line(error)}"
+        raise PluginError(asked, found, "tell the authors of the strategy") from error
+    logs = rest.evaluate(feed.of_features(0), verbose=0, return_dict=True)
+    if feed.validating is not None:
+        held_out = rest.evaluate(feed.of_features(1), verbose=0, return_dict=True)
+        logs |= {f"val_{name}": value for name, value in held_out.items()}
+    keeper.set_model(rest)
+    keeper.on_epoch_end(0, logs)
+    shown.on_epoch_end(0)
+    keeper.end_of_phase()
 
 
 def check_layers(asked: str, model: keras.Model, phases: Sequence[Phase]) -> None:
@@ -100,35 +178,100 @@ def _was_loaded(build: Build, layer: str) -> bool:
     return build.report is not None and any(name.partition("/")[0] == layer for name in build.report.loaded)
 
 
-def _compile(model: keras.Model, build: Build, data: Dataset, phase: Phase) -> None:
-    """Bind the phase's optimiser, and the loss that fits the task and the last layer's activation."""
-    linear = is_linear(build.options["classifier_activation"])
-    loss: Any
-    metric: Any
-    if data.task == "regression":
-        loss, metric = keras.losses.MeanSquaredError(), keras.metrics.MeanAbsoluteError(name="mae")
-    elif build.options["classes"] == 1:
-        loss = keras.losses.BinaryCrossentropy(from_logits=linear)
-        metric = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if linear else 0.5)
-    else:
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=linear)
-        metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    optimizer: Any = keras.optimizers.Adam(phase.learning_rate)
-    if phase.optimizer is not None:
-        optimizer = keras.optimizers.deserialize(dict(phase.optimizer))
-    model.compile(optimizer=optimizer, loss=loss, metrics=[metric])
+class _Feed:
+    """The batches of a training: those of pictures or rows, and above a cut those of features."""
+
+    def __init__(
+        self,
+        asked: str,
+        build: Build,
+        training: Split,
+        validation: Split | None,
+        batch_size: int,
+        seed: int,
+        options: TrainingOptions,
+    ) -> None:
+        self.asked, self.options, self.batch_size = asked, options, batch_size
+        self.training, self.validation = training, validation
+        augmentation = options.augment if build.preprocessing else None
+
+        def make(split: Split, **how: Any) -> Any:
+            return batches(split, build.preprocessing, build.options["input_shape"], batch_size=batch_size, **how)
+
+        self.make = make
+        self.steps = make(training, shuffle=True, seed=seed, augmentation=augmentation, keep=True)
+        self.in_order = make(training, seed=seed, augmentation=augmentation)
+        self.validating = make(validation, keep=True) if validation else None
+        self.features: list[Any] = [None, None]
+
+    def close(self) -> None:
+        """Give back what the batches hold."""
+        for steps in (self.steps, self.validating):
+            if steps is not None:
+                steps.close()
+
+    def cut_at(self, cut: Cut, shown: _Shown) -> Cut | None:
+        """Compute the features at a cut and return it, or None if there is no room for them."""
+        parts = [(self.in_order, len(self.training), max(1, self.options.views))]
+        if self.validation is not None:
+            parts.append((self.make(self.validation), len(self.validation), 1))
+        shown.extracting(sum(len(steps) * each for steps, _, each in parts))
+        self.features = [None, None]
+        for number, (steps, count, each) in enumerate(parts):
+            self.features[number] = extract(
+                self.asked, cut, steps, count, views=each, where=self.options.cache, progress=shown.advance
+            )
+        shown.extracted()
+        return cut if self.features[0] is not None else None
+
+    def of(self, cut: Cut | None, split: Split, *, at: int) -> Any:
+        """Return the training batches from epoch ``at`` on."""
+        self.steps.start_at(at)
+        if cut is None:
+            return self.steps
+        return cached_batches(self.features[0], split, self.steps, self.batch_size, max(1, self.options.views))
+
+    def everything(self) -> tuple[Any, Any]:
+        """Return the features and labels of all training samples, of all their views."""
+        count = len(self.training) * max(1, self.options.views)
+        labels = np.tile(self.training.labels, max(1, self.options.views))
+        return self.features[0].take(np.arange(count)), labels
+
+    def of_features(self, part: Literal[0, 1]) -> Any:
+        """Return batches of features in the order of the samples, of the training or the validation split."""
+        split = self.training if part == 0 else self.validation
+        assert split is not None
+        return cached_batches(self.features[part], split, self.make(split), self.batch_size)
+
+    def checks(self, cut: Cut | None) -> Any:
+        """Return the validation batches, or None."""
+        if self.validating is None or cut is None:
+            return self.validating
+        assert self.validation is not None
+        return cached_batches(self.features[1], self.validation, self.validating, self.batch_size)
 
 
-class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the history, and stops a training that has gone astray."""
+class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps the history and the best weights, writes the state, and ends what has gone astray or grows no better."""
 
-    phase: Phase
-
-    def __init__(self, asked: str, scale: Scale) -> None:
+    def __init__(
+        self,
+        asked: str,
+        scale: Scale,
+        state: State,
+        phase: Phase,
+        options: TrainingOptions,
+        variables: Sequence[keras.Variable],
+        folder: Path | None,
+    ) -> None:
         super().__init__()
-        self.asked = asked
-        self.scale = scale
-        self.history: History = []
+        self.asked, self.scale, self.state, self.phase, self.options = asked, scale, state, phase, options
+        self.variables, self.folder = variables, folder
+
+    def is_over(self) -> bool:
+        """Whether the phase has stopped early; one that was interrupted there is not begun again."""
+        patience = self.options.early_stopping
+        return patience is not None and self.state.waited >= patience
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.started = time.perf_counter()
@@ -138,21 +281,101 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(loss):
             raise RunError(
                 self.asked,
-                f"the loss became {loss} in epoch {len(self.history) + 1}, phase {self.phase.name!r}",
+                f"the loss became {loss} in epoch {len(self.state.history) + 1}, phase {self.phase.name!r}",
                 f"pass a learning_rate below {self.phase.learning_rate:g}; nothing was written",
             )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         record = {
-            "epoch": len(self.history) + 1,
+            "epoch": len(self.state.history) + 1,
             "phase": self.phase.name,
-            "learning_rate": self.phase.learning_rate,
+            "learning_rate": self._rate(),
             "seconds": round(time.perf_counter() - self.started, 3),
         }
         for name in ("loss", "accuracy", "mae", "val_loss", "val_accuracy", "val_mae"):
             if name in logs:
                 record[name] = float(logs[name]) * (self.scale.std if name.endswith("mae") else 1)
-        self.history.append(record)
+        self.state.history.append(record)
+        self.state.epoch = epoch + 1
+        if self.options.restores_best:
+            self._compare(record)
+        self._save(self.model.optimizer.variables)
+
+    def end_of_phase(self) -> None:
+        """Go back to the best weights if that is wanted; the next phase begins."""
+        if self.options.restores_best and self.state.best_weights:
+            put(self.asked, self.variables, self.state.best_weights)
+        state = self.state
+        state.phase, state.epoch, state.best, state.waited = state.phase + 1, 0, None, 0
+        state.best_weights = []
+        self._save([])
+
+    def _rate(self) -> float:
+        """Return the learning rate that the epoch ended with; an optimiser of the phase's own may have several."""
+        if self.phase.optimizer is not None or (self.options.schedule == "constant" and not self.options.warmup):
+            return self.phase.learning_rate
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def _compare(self, record: dict[str, Any]) -> None:
+        name = self.options.monitor if self.options.monitor in record else self.options.monitor.removeprefix("val_")
+        if name not in record:
+            known = ", ".join(key for key in record if key not in ("epoch", "phase", "learning_rate", "seconds"))
+            raise RunError(self.asked, f"nothing is measured that is called {name!r}", f"monitor one of {known}")
+        value = record[name] * (-1 if name.endswith("accuracy") else 1)
+        if self.state.best is None or value < self.state.best:
+            self.state.best, self.state.waited = value, 0
+            self.state.best_weights = values_of(self.variables)
+        else:
+            self.state.waited += 1
+        if self.is_over():
+            self.model.stop_training = True
+
+    def _save(self, optimizer: Sequence[keras.Variable]) -> None:
+        self.state.weights, self.state.optimizer = [], []
+        if self.folder is None:
+            return
+        self.state.weights, self.state.optimizer = values_of(self.variables), values_of(optimizer)
+        try:
+            save_state(self.state, self.folder)
+        except OSError as error:
+            advice = "make room, or train without out="
+            raise RunError(self.asked, f"its state cannot be written ({error})", advice) from error
+        self.state.weights, self.state.optimizer = [], []
+
+
+class _Stop(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends training after the batch once ``wanted``."""
+
+    wanted = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.wanted:
+            raise Interrupted
+
+
+@contextmanager
+def _interruptible() -> Iterator[_Stop]:
+    """Let the first Ctrl-C end training after the batch; the second is Python's own."""
+    stop = _Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(*_: Any) -> None:
+        stop.wanted = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _tensorboard(options: TrainingOptions, number: int, phase: Phase) -> Iterator[keras.callbacks.Callback]:
+    if options.tensorboard is not None:
+        yield keras.callbacks.TensorBoard(str(Path(options.tensorboard) / f"{number + 1} {phase.name}"))
 
 
 class _Shown(keras.callbacks.Callback):  # type: ignore[misc]
@@ -162,6 +385,7 @@ class _Shown(keras.callbacks.Callback):  # type: ignore[misc]
         super().__init__()
         self.history = history
         self.epochs = epochs
+        self.steps = steps
         self.console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=not wanted)
         self.bar = Progress(
             TextColumn("{task.description}"),
@@ -171,7 +395,23 @@ class _Shown(keras.callbacks.Callback):  # type: ignore[misc]
             transient=True,
             disable=not (wanted and self.console.is_terminal),
         )
-        self.task = self.bar.add_task(f"epoch 1/{epochs}", total=epochs * steps)
+        done = len(history)
+        self.task = self.bar.add_task(f"epoch {done + 1}/{epochs}", total=epochs * steps, completed=done * steps)
+
+    def extracting(self, steps: int) -> None:
+        """Show the computing of features, ``steps`` batches of it."""
+        self.started = time.perf_counter()
+        self.features = self.bar.add_task("features of the frozen layers", total=steps)
+
+    def advance(self) -> None:
+        """One batch of features is done."""
+        self.bar.advance(self.features)
+
+    def extracted(self) -> None:
+        """Say that the features are there."""
+        self.bar.remove_task(self.features)
+        seconds = time.perf_counter() - self.started
+        self.console.print(f"features of the frozen layers, computed once: {seconds:.1f} s", markup=False)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.bar.advance(self.task)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -27,8 +28,12 @@ from zoo.registry import Entry
 from zoo.specs import StrategySpec
 from zoo.subject import Subject, known_build, name_of
 from zoo.transfer.adapting import adapted, base_of, fitting_options
+from zoo.transfer.finding import find_learning_rate
+from zoo.transfer.options import NAMES, training_options
 from zoo.transfer.phases import Phase, leaf_layers
-from zoo.transfer.reports import drawings
+from zoo.transfer.precision import computing_in, in_float32
+from zoo.transfer.reports import count_parameters, drawings
+from zoo.transfer.resuming import Unfinished
 from zoo.transfer.runs import Run, new_folder, to_json, write
 from zoo.transfer.trainer import check_layers, train
 
@@ -43,7 +48,7 @@ def transfer(
     weights: str | os.PathLike[str] | None = None,
     epochs: int = 10,
     batch_size: int = 32,
-    learning_rate: float | None = None,
+    learning_rate: float | str | None = None,
     out: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     progress: bool = True,
@@ -66,13 +71,17 @@ def transfer(
         weights: for a name, a weights tag or file.
         epochs: how often the training data is gone through, in all phases.
         batch_size: samples in a step.
-        learning_rate: of Adam; by default what the strategy finds sensible.
-        out: the folder to write the run to, new or empty. It appears in one step at the end, or not at all.
+        learning_rate: of Adam; by default what the strategy finds sensible; ``"find"`` tries rates on a copy of the
+            model first and takes one, as :func:`zoo.transfer.finding.find_learning_rate` says.
+        out: the folder to write the run to, new or empty. It appears in one step at the end, or not at all. Meanwhile
+            the state after each epoch stands in ``<out>.unfinished``, and :func:`resume` goes on from there after the
+            process was killed; Ctrl-C ends training after the batch, with a run that can be used and resumed.
         seed: of the initial weights, the order of the samples and the dropout; drawn, and kept in the run, if None.
         progress: whether to print a line for each epoch to stderr, and a bar on a terminal.
         callbacks: further Keras callbacks; one that stops training ends the phase.
-        options: those of the strategy, such as ``layers=3`` or ``from_layer=...``; all others are those of
-            :func:`zoo.build`, such as ``input_shape`` or ``dropout``.
+        options: those of :class:`zoo.transfer.TrainingOptions`, such as ``early_stopping=5`` or ``augment=True``; those
+            of the strategy, such as ``layers=3`` or ``from_layer=...``; all others are those of :func:`zoo.build`, such
+            as ``input_shape`` or ``dropout``.
 
     Raises:
         ArgumentError: if the model, the data, the strategy and the options do not go together, found before training.
@@ -86,27 +95,99 @@ def transfer(
     >>> run.metrics.top1 > 0.8
     True
     """
-    started = time.perf_counter()
+    arguments = {
+        "strategy": strategy,
+        "weights": None if weights is None else os.fspath(weights),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "out": None if out is None else os.path.abspath(Path(out).expanduser()),
+        "seed": secrets.randbelow(2**31) if seed is None else seed,
+        **options,
+    }
     _check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, seed=seed)
-    seed = secrets.randbelow(2**31) if seed is None else seed
+    unfinished = Unfinished.begin(model_or_name, data, arguments, callbacks)
+    return _transfer(model_or_name, data, progress=progress, callbacks=callbacks, unfinished=unfinished, **arguments)
+
+
+def resume(
+    folder: str | os.PathLike[str], *, progress: bool = True, callbacks: Iterable[keras.callbacks.Callback] = ()
+) -> Run:
+    """Go on with a training that was killed or interrupted, and return its run.
+
+    It ends with the weights of a training that nobody stopped; on a CPU to the last bit.
+
+    Args:
+        folder: what ``out=`` named.
+        progress, callbacks: as for :func:`transfer`.
+
+    Raises:
+        RunError: if nothing unfinished is there, or it is damaged.
+        ZooError: as :func:`transfer`; what is there stays.
+    """
+    unfinished, recipe = Unfinished.found(folder)
+    assert recipe.model is not None
+    assert recipe.data is not None
+    return _transfer(
+        recipe.model,
+        load_data(**recipe.data),
+        progress=progress,
+        callbacks=callbacks,
+        unfinished=unfinished,
+        **recipe.arguments,
+    )
+
+
+def _transfer(
+    model_or_name: keras.Model | Run | str | os.PathLike[str],
+    data: Dataset | str | os.PathLike[str],
+    *,
+    strategy: str,
+    weights: str | None,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float | str | None,
+    out: str | None,
+    seed: int,
+    progress: bool,
+    callbacks: Iterable[keras.callbacks.Callback],
+    unfinished: Unfinished,
+    **options: Any,
+) -> Run:
+    started = time.perf_counter()
     with ExitStack() as stack:
-        temporary, folder = stack.enter_context(new_folder(out)) if out is not None else (None, None)
+        temporary, folder = (None, None)
+        if out is not None:
+            temporary, folder = stack.enter_context(new_folder(out, replace=unfinished.is_resumed))
+        stack.enter_context(unfinished)
         chosen = registry.find_strategy(strategy)
         dataset = load_data(data)
         asked = f"train {name_of(model_or_name)} on {dataset.name!r}"
+        training = training_options(asked, {name: options.pop(name) for name in NAMES if name in options})
         if dataset.train is None or not len(dataset.train):
             raise DataError(asked, "the data has no training split", "pass data that has one")
         make_phases = _phases_function(chosen)
         own = _strategy_options(make_phases)
         strategy_options = {**chosen.spec.config, **{key: options.pop(key) for key in own & options.keys()}}
         base = base_of(asked, model_or_name, weights)
-        build_options = fitting_options(asked, base, dataset, options, own)
+        build_options = fitting_options(asked, base, dataset, options, own | set(NAMES))
 
         keras.utils.set_random_seed(seed)
-        model, head = adapted(base, build_options, dataset, chosen.spec.new_head)
+        with computing_in(asked, training.mixed_precision):
+            model, head = adapted(base, build_options, dataset, chosen.spec.new_head)
         build = known_build(asked, model)
-        phases = _phases(asked, chosen, make_phases, model, epochs, learning_rate, strategy_options)
-        check_layers(asked, model, phases)
+        pictures: dict[str, bytes] = {}
+
+        def phases_at(rate: float | None) -> list[Phase]:
+            phases = _phases(asked, chosen, make_phases, model, epochs, rate, strategy_options)
+            check_layers(asked, model, phases)
+            return phases
+
+        asked_rate = learning_rate
+        if isinstance(learning_rate, str):
+            search = find_learning_rate(asked, model, phases_at(None)[0], dataset, batch_size=batch_size, seed=seed)
+            learning_rate, pictures["learning_rate.png"] = search.rate, search.picture()
+        phases = phases_at(learning_rate)
         warning = _random_frozen(model, build, phases)
         if warning:
             log.warning("%s: %s", asked, warning)
@@ -119,14 +200,16 @@ def transfer(
             },
             "head": head,
             "warning": warning,
+            "training": training.as_dict(),
+            "learning_rate": asked_rate,
             "batch_size": batch_size,
             "seed": seed,
             "versions": _versions(),
         }
         _check_is_data(asked, build, info)
 
-        training = time.perf_counter()
-        history = train(
+        began = time.perf_counter()
+        history, info["interrupted"] = train(
             asked,
             model,
             build,
@@ -135,17 +218,24 @@ def transfer(
             batch_size=batch_size,
             seed=seed,
             progress=progress,
+            options=training,
             callbacks=callbacks,
+            state=unfinished.state,
+            folder=unfinished.folder,
         )
         trained = time.perf_counter()
+        if training.mixed_precision:
+            model = in_float32(model)
         annotate(model, class_names=dataset.class_names, table=dataset.table)
         is_held_out = dataset.validation is not None or dataset.test is not None
         metrics = evaluate(model, dataset, batch_size=batch_size) if is_held_out else None
-        pictures = drawings(Subject(model, known_build(asked, model)), dataset, history, metrics)
-        info["seconds"] = {"training": trained - training, "total": time.perf_counter() - started}
+        pictures |= drawings(Subject(model, known_build(asked, model)), dataset, history, metrics)
+        info["parameters"] = count_parameters(model, [asdict(phase) for phase in phases])
+        info["seconds"] = {"training": trained - began, "total": time.perf_counter() - started}
         run = Run(model, history, build.report, metrics, info, folder, pictures)
         if temporary is not None:
             write(run, temporary)
+            unfinished.end(temporary if info["interrupted"] else None)
     return run
 
 
@@ -214,7 +304,7 @@ def _random_frozen(model: keras.Model, build: Build, phases: list[Phase]) -> str
 
 def _known(record: dict[str, Any]) -> dict[str, Any]:
     """Return what a record says, without what it leaves open."""
-    return {key: value for key, value in record.items() if value is not None}
+    return {key: value for key, value in record.items() if value is not None and value != {}}
 
 
 def _versions() -> dict[str, str]:
@@ -237,10 +327,10 @@ def _check_numbers(*, epochs: Any, batch_size: Any, learning_rate: Any, seed: An
     for name, (value, least, example) in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**32:
             raise ArgumentError(f"train with {name}={value!r}", "it is no such number", f"pass {example}, for example")
-    if learning_rate is not None and not (isinstance(learning_rate, (int, float)) and learning_rate > 0):
-        raise ArgumentError(
-            f"train with learning_rate={learning_rate!r}", "it is no positive number", "pass 0.001, for example"
-        )
+    is_rate = isinstance(learning_rate, (int, float)) and learning_rate > 0
+    if learning_rate not in (None, "find") and not is_rate:
+        advice = "pass 0.001, for example, or 'find'"
+        raise ArgumentError(f"train with learning_rate={learning_rate!r}", "it is no positive number", advice)
 
 
 def _check_is_data(asked: str, build: Build, info: dict[str, Any]) -> None:

@@ -1,0 +1,159 @@
+"""The cache of frozen features: the same training to the last bit, cut where little crosses and nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import zoo
+from zoo.transfer import Phase
+from zoo.transfer.caching import cut_of, extract
+from zoo.transfer.checkpoints import values_of
+from zoo.transfer.phases import freeze
+
+
+@pytest.fixture(autouse=True)
+def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+
+
+@pytest.fixture(scope="module")
+def pictures() -> zoo.Dataset:
+    return zoo.load_data("synthetic_images", count=75, size=32, classes=3, validation=0.2, test=0.2)
+
+
+def network(dropout_at: str = "", random: float = 0.5) -> keras.Model:
+    """A small network with a residual block; ``wide`` has 8 times the numbers of the tensors around it."""
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="first")(inputs)
+    x = layers.BatchNormalization(name="bn")(x)
+    if dropout_at == "low":
+        x = layers.Dropout(random, name="low")(x)
+    wide = layers.Conv2D(32, 1, name="wide")(x)
+    y = layers.Conv2D(4, 1, name="narrow")(wide)
+    x = layers.Add(name="add")([x, y])
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    if dropout_at == "high":
+        x = layers.Dropout(random, name="high")(x)
+    return keras.Model(inputs, layers.Dense(2, name="last")(x))
+
+
+def cut_for(model: keras.Model, *trainable: str) -> Any:
+    phase = Phase("only", trainable, 2, 0.1)
+    freeze(model, phase)
+    return cut_of(model, phase)
+
+
+def crossing(cut: Any) -> list[tuple[int, ...]]:
+    return list(cut.sizes)
+
+
+def test_the_cut_lies_below_the_layers_that_learn() -> None:
+    assert crossing(cut_for(network(), "last")) == [(4,)]
+    assert crossing(cut_for(network("high"), "last")) == [(4,)]
+
+
+def test_the_cut_takes_both_branches_of_a_block_that_learns_in_one() -> None:
+    assert crossing(cut_for(network(), "narrow", "last")) in ([(8, 8, 4)], [(8, 8, 4), (8, 8, 32)])
+
+
+def test_the_cut_moves_back_to_where_less_crosses_if_hardly_anything_is_computed_again() -> None:
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(64, 3, padding="same", name="heavy")(inputs)
+    x = layers.MaxPooling2D(8, name="small")(x)
+    x = layers.UpSampling2D(16, name="large")(x)
+    model = keras.Model(inputs, layers.Conv2D(1, 1, name="last")(x))
+    assert crossing(cut_for(model, "last")) == [(2, 2, 64)]
+
+
+def test_a_random_layer_stops_the_cut_below_it() -> None:
+    assert crossing(cut_for(network("low"), "last")) == [(8, 8, 4)]
+    noisy = keras.Sequential(
+        [keras.Input((4,)), layers.GaussianNoise(1.0), layers.Dense(3), layers.Dense(2, name="last")]
+    )
+    assert cut_for(noisy, "last") is None
+
+
+def test_nothing_is_cut_where_everything_learns_or_the_network_cannot_be_followed() -> None:
+    assert cut_for(network(), "*") is None
+    assert cut_for(network(), "first") is None
+    shared = layers.Dense(3, name="twice")
+    inputs = keras.Input((3,))
+    assert cut_for(keras.Model(inputs, layers.Dense(2, name="last")(shared(shared(inputs)))), "last") is None
+
+
+def test_a_layer_of_somebodys_own_that_holds_weights_is_not_trusted() -> None:
+    class Moving(layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.seen = self.add_weight(name="seen", trainable=False)
+
+        def call(self, inputs: Any, training: bool = False) -> Any:
+            if training:
+                self.seen.assign_add(1.0)
+            return inputs
+
+    inputs = keras.Input((4,))
+    x = layers.Dense(4, name="below")(inputs)
+    model = keras.Model(inputs, layers.Dense(2, name="last")(Moving(name="moving")(x)))
+    assert crossing(cut_for(model, "last")) == [(4,)]
+    assert [layer.name for layer in cut_for(model, "last").rest.layers if layer.weights] == ["moving", "last"]
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_features_are_what_the_frozen_layers_give(where: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    model = network()
+    cut = cut_for(model, "last")
+    inputs = np.random.default_rng(0).random((10, 8, 8, 3), np.float32)
+    steps = [(inputs[:4], None), (inputs[4:8], None), (inputs[8:], None)]
+    features = extract("test", cut, steps, 10, where=where)
+    expected = keras.Model(model.input, model.get_layer("pool").output).predict(inputs, verbose=0)
+    assert np.allclose(features.take(np.arange(10)), expected, atol=1e-6)
+    assert len(list(tmp_path.iterdir())) == (where == "disk")
+    del features
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_features_for_which_there_is_no_room_are_computed_every_epoch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.transfer.caching._OF_FREE_SPACE", 0.0)
+    cut = cut_for(network(), "last")
+    assert extract("test", cut, [], 10) is None
+    assert "every epoch computes them again" in caplog.text
+    with pytest.raises(zoo.RunError, match="set TMPDIR to a larger disk, or pass cache='off'"):
+        extract("test", cut, [], 10, where="disk")
+
+
+@pytest.mark.parametrize(
+    ("model", "strategy", "options"),
+    [
+        ("resnet20_cifar", "head", {}),
+        ("resnet20_cifar", "last_layers", {"layers": 5}),
+        ("mobilenet_v1_025", "head", {"input_shape": (32, 32, 3), "dropout": 0.5}),
+        ("mobilenet_v2_035", "last_layers", {"layers": 7, "input_shape": (32, 32, 3)}),
+        ("mobilenet_v3_small_075", "last_layers", {"layers": 3, "input_shape": (32, 32, 3)}),
+        ("vgg16", "head", {"input_shape": (32, 32, 3), "fc_units": 16}),
+    ],
+)
+def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_bit(
+    model: str, strategy: str, options: dict[str, Any], pictures: zoo.Dataset
+) -> None:
+    def train(cache: str) -> zoo.Run:
+        return zoo.transfer(
+            model, pictures, strategy, epochs=3, batch_size=16, seed=3, progress=False, cache=cache, **options
+        )
+
+    with_cache, without = train("auto"), train("off")
+    timeless = [{key: value for key, value in each.items() if key != "seconds"} for each in with_cache.history]
+    assert timeless == [{key: value for key, value in each.items() if key != "seconds"} for each in without.history]
+    values = values_of(with_cache.model.variables)
+    assert all(
+        np.array_equal(one, other) for one, other in zip(values, values_of(without.model.variables), strict=True)
+    )
+    assert with_cache.metrics == without.metrics

@@ -1,0 +1,149 @@
+"""A training that is killed or interrupted goes on, and ends as one that nobody stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.transfer import resume
+from zoo.transfer.checkpoints import STATE, values_of
+
+#: Two phases, the first with frozen features, a schedule, dropout and early stopping: everything that has a state.
+RECIPE: dict[str, Any] = {
+    "epochs": 4,
+    "seed": 7,
+    "progress": False,
+    "schedule": "cosine",
+    "warmup": 1.0,
+    "dropout": 0.3,
+    "keep_best": True,
+}
+
+KILL_TRAININGS = """
+import os, random, signal, sys, time
+from pathlib import Path
+import tensorflow  # once, so that each training starts at once
+import zoo
+from zoo.transfer import resume
+
+out, chance, killed = Path(sys.argv[1]), random.Random(1), 0
+recipe = dict(eval(sys.argv[2]), out=out)
+while not out.exists():
+    child = os.fork()
+    if child == 0:
+        if Path(f"{out}.unfinished", "recipe.json").exists():
+            resume(out, progress=False)
+        else:
+            zoo.transfer("lenet5", "digits", "full", **recipe)
+        os._exit(0)
+    if killed < 10:
+        time.sleep(chance.uniform(1.0, 4.0))
+        os.kill(child, signal.SIGKILL)
+        killed += 1
+    os.waitpid(child, 0)
+print(killed)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+
+
+def same_weights(one: keras.Model, other: keras.Model) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(values_of(one.weights), values_of(other.weights), strict=True))
+
+
+def timeless(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in each.items() if key != "seconds"} for each in history]
+
+
+def test_a_training_killed_at_ten_moments_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    recipe = {**RECIPE, "epochs": 12}
+    out = tmp_path / "killed"
+    done = subprocess.run(
+        [sys.executable, "-c", KILL_TRAININGS, str(out), repr(recipe)], capture_output=True, text=True, timeout=400
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 3
+    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    resumed = zoo.load(out)
+    assert timeless(resumed.history) == timeless(unbroken.history)
+    assert same_weights(resumed.model, unbroken.model)
+    assert [each.name for each in tmp_path.iterdir()] == ["killed"]
+
+
+class PressedAfter(threading.Thread):
+    """Ctrl-C, once ``epochs`` epochs stand in the state of the run at ``out``."""
+
+    def __init__(self, out: Path, epochs: int) -> None:
+        super().__init__(daemon=True)
+        self.out, self.epochs = out, epochs
+
+    def run(self) -> None:
+        state = Path(f"{self.out}.unfinished") / STATE
+        while True:
+            try:
+                with np.load(state) as file:
+                    if len(json.loads(file["state"].tobytes())["history"]) >= self.epochs:
+                        break
+            except (OSError, ValueError, KeyError):
+                continue
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> None:
+    recipe = {**RECIPE, "epochs": 30}
+    PressedAfter(tmp_path / "run", 2).start()
+    stopped = zoo.transfer("lenet5", "digits", "full", **recipe, out=tmp_path / "run")
+    assert stopped.info["interrupted"]
+    assert 2 <= len(stopped.history) < 30
+    assert zoo.predict(tmp_path / "run", np.zeros((32, 32), np.uint8))
+    resumed = resume(tmp_path / "run", progress=False)
+    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    assert timeless(resumed.history) == timeless(unbroken.history)
+    assert same_weights(resumed.model, unbroken.model)
+    assert same_weights(zoo.load(tmp_path / "run").model, unbroken.model)
+    assert not (tmp_path / "run" / "resume").exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["run"]
+    with pytest.raises(zoo.RunError, match="it is finished"):
+        resume(tmp_path / "run")
+
+
+def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) -> None:
+    unfinished = tmp_path / "run.unfinished"
+    unfinished.mkdir()
+    with pytest.raises(zoo.RunError, match=r"unfinished, in .*; go on with `zoo train --resume"):
+        zoo.transfer("lenet5", "digits", "full", **RECIPE, out=tmp_path / "run")
+    with pytest.raises(zoo.RunError, match="there is no unfinished training of it"):
+        resume(tmp_path / "run")
+    (unfinished / "recipe.json").write_text("{")
+    with pytest.raises(zoo.RunError, match=r"recipe\.json cannot be read"):
+        resume(tmp_path / "run")
+
+
+def test_a_damaged_state_is_named_and_left(tmp_path: Path) -> None:
+    PressedAfter(tmp_path / "run", 1).start()
+    zoo.transfer("lenet5", "digits", "full", **{**RECIPE, "epochs": 30}, out=tmp_path / "run")
+    state = tmp_path / "run" / "resume" / STATE
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(zoo.RunError, match=r"state\.npz is damaged"):
+        resume(tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_failed_training_leaves_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(zoo.RunError, match="the loss became"):
+        zoo.transfer("mlp", "digits", "full", epochs=3, learning_rate=1e20, progress=False, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,143 @@
+"""Strategies of several phases, and a last layer that is solved for instead of trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+import zoo
+from zoo.transfer.checkpoints import values_of
+from zoo.transfer.solving import regression
+from zoo.transfer.strategies import fine_tune, gradual, stages_of
+
+
+@pytest.fixture(autouse=True)
+def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+
+
+@pytest.fixture(scope="module")
+def digits() -> zoo.Dataset:
+    return zoo.load_data("digits", classes=range(5, 10))
+
+
+def train(data: zoo.Dataset, strategy: str, **options: object) -> zoo.Run:
+    return zoo.transfer("lenet5.digits_0_4", data, strategy, seed=1, progress=False, **options)  # type: ignore[arg-type]
+
+
+def samples(classes: int) -> tuple[np.ndarray, np.ndarray]:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, classes, 200)
+    return (draw.normal(size=(200, 6)) * 3 + 5 + labels[:, None]).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_layer_says_what_scikit_learns_regression_says(classes: int) -> None:
+    features, labels = samples(classes)
+    layer = layers.Dense(classes, activation="softmax")
+    layer.build((None, 6))
+    regression(layer, features, labels, c=0.5)
+    scaled = StandardScaler().fit_transform(features)
+    expected = LogisticRegression(C=0.5, max_iter=1000).fit(scaled, labels).predict_proba(scaled)
+    assert np.allclose(layer(features), expected, atol=1e-4)
+
+
+def test_one_sigmoid_unit_and_a_convolution_are_solved_for_too() -> None:
+    features, labels = samples(2)
+    unit = layers.Dense(1, activation="sigmoid")
+    unit.build((None, 6))
+    regression(unit, features, labels)
+    convolution = layers.Conv2D(2, 1)
+    convolution.build((None, 1, 1, 6))
+    regression(convolution, features.reshape(-1, 1, 1, 6), labels)
+    logits = np.asarray(convolution(features.reshape(-1, 1, 1, 6))).reshape(-1, 2)
+    assert np.allclose(np.ravel(unit(features)), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), atol=1e-5)
+
+
+def test_a_class_without_samples_is_never_said() -> None:
+    features, labels = samples(2)
+    layer = layers.Dense(3, activation="softmax")
+    layer.build((None, 6))
+    regression(layer, features, 2 * labels)
+    assert np.all(np.asarray(layer(features))[:, 1] < 1e-6)
+
+
+def test_real_targets_are_a_ridge_regression() -> None:
+    features, _ = samples(2)
+    layer = layers.Dense(1)
+    layer.build((None, 6))
+    regression(layer, features, (features @ np.arange(6.0) + 3).astype(np.float32), c=1e6)
+    assert np.allclose(np.ravel(layer.kernel), np.arange(6), atol=1e-3)
+
+
+def test_what_cannot_be_solved_for_is_refused() -> None:
+    layer = layers.Dense(2, use_bias=False)
+    layer.build((None, 6))
+    with pytest.raises(zoo.ArgumentError, match="no dense layer with a bias"):
+        regression(layer, *samples(2))
+    with pytest.raises(zoo.ArgumentError, match="it is not positive"):
+        regression(layer, *samples(2), c=0)
+
+
+def test_features_learns_digits_in_one_epoch_and_leaves_the_backbone(digits: zoo.Dataset) -> None:
+    run = train(digits, "features")
+    assert run.metrics.top1 > 0.85
+    assert [(each["epoch"], each["phase"]) for each in run.history] == [(1, "features")]
+    assert run.history[0]["val_accuracy"] > 0.8
+    before = zoo.build("lenet5.digits_0_4")
+    for name in ("c1", "c3", "c5", "f6"):
+        assert np.array_equal(before.get_layer(name).kernel, run.model.get_layer(name).kernel)
+
+
+def test_fine_tune_trains_the_head_and_then_the_last_stage(digits: zoo.Dataset) -> None:
+    run = train(digits, "fine_tune", epochs=6, from_layer="c5")
+    assert [each["phase"] for each in run.history] == ["head"] * 2 + ["fine-tune"] * 4
+    assert run.history[-1]["learning_rate"] < run.history[0]["learning_rate"]
+    before = zoo.build("lenet5.digits_0_4")
+    assert np.array_equal(before.get_layer("c3").kernel, run.model.get_layer("c3").kernel)
+    assert not np.array_equal(before.get_layer("c5").kernel, run.model.get_layer("c5").kernel)
+
+
+def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None:
+    model = zoo.build("resnet20_cifar")
+    phases = gradual(model, epochs=9, learning_rate=None, stages=2, factor=0.5)
+    assert [phase.name for phase in phases] == ["head", "from conv4_block1_1_conv", "from conv3_block1_1_conv"]
+    assert [phase.epochs for phase in phases] == [3, 3, 3]
+    assert phases[2].learning_rate == phases[1].learning_rate / 2
+    assert set(phases[0].trainable) < set(phases[1].trainable) < set(phases[2].trainable)
+    assert [len(stage) for stage in stages_of(model)] == [14, 12, 12]
+
+
+def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
+    data = zoo.load_data("synthetic_images", count=40, size=32, classes=2, validation=0.2, test=0.0)
+    start = zoo.transfer("resnet20_cifar", data, "full", epochs=1, seed=0, progress=False)
+    before = dict(zip((v.path for v in start.model.weights), values_of(start.model.weights), strict=True))
+    options = {"last_layers": {"layers": 3}, "fine_tune": {}, "gradual": {"stages": 1}, "features": {}, "head": {}}
+    for strategy, own in options.items():
+        run = zoo.transfer(start, data, strategy, epochs=3, seed=0, progress=False, **own)  # type: ignore[arg-type]
+        learnt = {name for phase in run.info["strategy"]["phases"] for name in phase["trainable"]}
+        frozen = [v for layer in run.model.layers if layer.name not in learnt for v in layer.weights]
+        assert len(frozen) > 20
+        assert all(np.array_equal(before[v.path], keras.ops.convert_to_numpy(v)) for v in frozen), strategy
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options", "said"),
+    [
+        (fine_tune, {"epochs": 1}, "each phase needs one epoch at least"),
+        (fine_tune, {"epochs": 4, "head_epochs": 4}, "each phase needs one epoch at least"),
+        (fine_tune, {"epochs": 4, "from_layer": "conv9"}, "it has no such layer"),
+        (gradual, {"epochs": 2}, "pass epochs=4 or more"),
+        (gradual, {"epochs": 9, "stages": 7}, "it has 3 stages"),
+        (gradual, {"epochs": 9, "factor": 2}, "it is no share"),
+    ],
+)
+def test_what_a_strategy_cannot_do_is_said(strategy: Callable, options: dict, said: str) -> None:
+    with pytest.raises(zoo.ArgumentError, match=said):
+        strategy(zoo.build("resnet20_cifar"), learning_rate=None, **options)

@@ -1,0 +1,228 @@
+"""Computing once what no epoch changes: the outputs of the frozen layers that see the same input every time."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from zoo.data import Split
+from zoo.errors import ArgumentError, RunError
+from zoo.graph import BYTES, Step, macs_of, size_of, steps_of
+from zoo.transfer.phases import Phase
+
+log = logging.getLogger("zoo")
+
+Where = Literal["auto", "memory", "disk", "off"]
+
+#: Bytes of features that are kept in memory; more goes to the disk.
+IN_MEMORY = 2**30
+
+#: The share of the frozen multiply-accumulates that may be computed again each epoch to cut where less is stored.
+_AGAIN = 0.02
+
+#: The share of the free space of a disk that features may take.
+_OF_FREE_SPACE = 0.5
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A model in two: ``frozen``, from the input to the tensors that cross the cut, and ``rest``, from there on.
+
+    Both share their layers with the model. ``sizes`` are the shapes of the crossing tensors of one sample; ``macs`` the
+    multiply-accumulates of ``frozen`` for one sample, and ``all_macs`` those of the whole model.
+    """
+
+    frozen: keras.Model
+    rest: keras.Model
+    sizes: tuple[tuple[int, ...], ...]
+    macs: int
+    all_macs: int
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """What one sample takes in a cache of float32."""
+        return BYTES * sum(math.prod(size) for size in self.sizes)
+
+
+def cut_of(model: keras.Model, phase: Phase) -> Cut | None:
+    """Return ``model`` cut at the deepest place below which ``phase`` changes nothing, or None if there is none.
+
+    Below the cut every layer is frozen and none is random, so that a sample's tensors are the same in every epoch. From
+    there the cut moves back to where fewer bytes cross it, as long as hardly anything is computed again for that.
+    """
+    try:
+        steps = steps_of(model)
+    except ArgumentError:  # a layer is used twice, or the model is not functional
+        return None
+    if len(model.outputs) > 1:
+        return None
+    producer = {id(tensor): place for place, step in enumerate(steps) for tensor in step.outputs}
+    fixed: list[int] = []
+    for place, step in enumerate(steps):
+        if _is_fixed(step, phase) and all(producer[id(tensor)] in fixed for tensor in step.inputs):
+            fixed.append(place)
+    all_macs, below = sum(map(macs_of, steps)), sum(macs_of(steps[place]) for place in fixed)
+    if not below or len(fixed) == len(steps) or any(None in tensor.shape[1:] for tensor in steps[0].outputs):
+        return None
+    candidates = []
+    done = 0
+    for count, place in enumerate(fixed, 1):
+        done += macs_of(steps[place])
+        if done >= (1 - _AGAIN) * below:
+            crossing = _crossing(steps, set(fixed[:count]), model)
+            if not any(isinstance(tensor._keras_history.operation, keras.layers.InputLayer) for tensor in crossing):
+                candidates.append((sum(map(size_of, crossing)), -count, done, crossing))
+    if not candidates:
+        return None
+    _, _, done, crossing = min(candidates, key=lambda each: each[:2])
+    frozen = keras.Model(model.inputs, crossing)
+    rest = _above(crossing, model)
+    return Cut(frozen, rest, tuple(tuple(tensor.shape[1:]) for tensor in crossing), done, all_macs)
+
+
+def cut_below(model: keras.Model, name: str) -> Cut:
+    """Return ``model`` cut at the input of the layer ``name``; what is random below is taken as at inference."""
+    layer = model.get_layer(name)
+    crossing = keras.tree.flatten(layer.input)
+    steps = steps_of(keras.Model(model.inputs, crossing))
+    macs = sum(map(macs_of, steps))
+    sizes = tuple(tuple(tensor.shape[1:]) for tensor in crossing)
+    return Cut(keras.Model(model.inputs, crossing), _above(crossing, model), sizes, macs, macs)
+
+
+def _above(crossing: list[keras.KerasTensor], model: keras.Model) -> keras.Model:
+    return keras.Model(crossing[0] if len(crossing) == 1 else tuple(crossing), model.outputs)
+
+
+def _is_fixed(step: Step, phase: Phase) -> bool:
+    """Return whether a step gives the same for the same input in every epoch of ``phase``."""
+    layer = step.operation
+    if isinstance(layer, keras.layers.InputLayer):
+        return True
+    attributes = getattr(layer, "__dict__", {}).values()
+    if any(isinstance(value, keras.random.SeedGenerator) for value in attributes):
+        return False
+    weights = getattr(layer, "weights", [])
+    if not weights:
+        return not getattr(layer, "activity_regularizer", None)
+    # What a layer of somebody's own does in training with weights that are frozen, nobody can know.
+    is_of_keras = type(layer).__module__.partition(".")[0] == "keras"
+    return is_of_keras and not phase.trains(layer.name) and not getattr(layer, "activity_regularizer", None)
+
+
+def _crossing(steps: Sequence[Step], below: set[int], model: keras.Model) -> list[keras.KerasTensor]:
+    """Return the tensors that steps of ``below`` make and others need."""
+    above = {id(tensor) for place, step in enumerate(steps) if place not in below for tensor in step.inputs}
+    above |= {id(tensor) for tensor in model.outputs}
+    return [tensor for place in sorted(below) for tensor in steps[place].outputs if id(tensor) in above]
+
+
+class Features:
+    """What crosses a cut, for every sample of a split: one array ``(samples, *size)`` for each crossing tensor."""
+
+    def __init__(self, arrays: Sequence[NDArray[np.float32]], folder: Path | None) -> None:
+        self.arrays = tuple(arrays)
+        self.folder = folder
+        if folder is not None:
+            self._removed = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(array.nbytes for array in self.arrays)
+
+    def take(self, indices: Any) -> Any:
+        """Return the features of some samples, as the model above the cut takes them."""
+        taken = tuple(array[indices] for array in self.arrays)
+        return taken[0] if len(taken) == 1 else taken
+
+
+def extract(
+    asked: str, cut: Cut, steps: Any, count: int, *, views: int = 1, where: Where = "auto", progress: Any = None
+) -> Features | None:
+    """Return the features of ``count`` samples, whose batches ``steps`` gives in order; None if nothing can hold them.
+
+    With several ``views``, ``steps`` are gone through as often, and the features of one view follow those of another.
+
+    Raises:
+        RunError: if ``where`` names a place without room.
+    """
+    needed = cut.bytes_per_sample * count * views
+    place = _place(asked, needed, where)
+    if place is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="zoo-features-")) if place == "disk" else None
+    arrays = [_array(folder, number, (count * views, *size)) for number, size in enumerate(cut.sizes)]
+    features = Features(arrays, folder)
+    at = largest = 0
+    for view in range(views):
+        if views > 1:
+            steps.start_at(view)
+            steps.on_epoch_begin()
+        for index in range(len(steps)):
+            inputs = steps[index][0]
+            size = len(inputs)
+            largest = max(size, largest)
+            # The last batch is filled up: for another size, TensorFlow would compile the network once more.
+            filled = np.concatenate([inputs, np.repeat(inputs[-1:], largest - size, axis=0)])
+            outputs = cut.frozen.predict_on_batch(filled)
+            outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
+            for array, output in zip(arrays, outputs, strict=True):
+                array[at : at + size] = output[:size]
+            at += size
+            if progress is not None:
+                progress()
+    log.debug("%s: %.0f MB of features kept in %s", asked, features.nbytes / 2**20, folder or "memory")
+    return features
+
+
+def _place(asked: str, needed: int, where: Where) -> Literal["memory", "disk"] | None:
+    if where == "memory" or (where == "auto" and needed <= IN_MEMORY):
+        return "memory"
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if needed <= _OF_FREE_SPACE * free:
+        return "disk"
+    found = f"the features take {needed / 2**30:.1f} GiB, and {tempfile.gettempdir()} has {free / 2**30:.1f} GiB free"
+    if where == "disk":
+        raise RunError(asked, found, "set TMPDIR to a larger disk, or pass cache='off'")
+    log.warning("%s: %s: every epoch computes them again", asked, found)
+    return None
+
+
+def _array(folder: Path | None, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if folder is None:
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float32, shape=shape)
+
+
+def cached_batches(features: Features, split: Split, like: Any, batch_size: int, views: int = 1) -> Any:
+    """Return ``like``, the batches of ``split``, with features in place of pictures: the same samples, the same order.
+
+    Of several views, the n-th epoch sees the n-th, and then the first again.
+    """
+
+    class CachedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+        """Batches of features."""
+
+        def __len__(self) -> int:
+            return len(like)
+
+        def __getitem__(self, index: int) -> tuple[Any, NDArray[Any]]:
+            chosen = like.order[index * batch_size :][:batch_size]
+            return features.take(chosen + len(split) * (max(like.epoch, 0) % views)), split.labels[chosen]
+
+        def on_epoch_begin(self) -> None:
+            like.on_epoch_begin()
+
+    return CachedBatches()

@@ -1,0 +1,140 @@
+"""How a training goes, whatever the strategy: stopping, schedules, regularisation, precision, caches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from zoo.errors import ArgumentError
+from zoo.registry import did_you_mean
+from zoo.transfer.caching import Where
+
+if TYPE_CHECKING:
+    from zoo.data.augmentation import Augmentation
+
+Schedule = Literal["constant", "cosine", "exponential", "step"]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The options of a training; every one is an argument of :func:`zoo.transfer` and a key of a recipe.
+
+    - ``cache``: where the outputs of frozen layers are kept, which are the same in every epoch: ``"auto"`` is memory up
+      to 1 GiB and then disk, ``"memory"``, ``"disk"``, or ``"off"``;
+    - ``augment``: an :class:`zoo.data.Augmentation`, its options as a mapping, or True for the usual ones;
+    - ``views``: so many augmented views of each picture are computed once and cached, instead of new ones every epoch;
+    - ``early_stopping``: epochs without a better ``monitor`` after which a phase ends;
+    - ``monitor``: ``"val_loss"``, ``"val_accuracy"``, ``"val_mae"``, or one of them without ``val_``;
+    - ``keep_best``: a phase ends with the weights of its best epoch, not its last; as early stopping does;
+    - ``schedule``: how the learning rate goes on from its first value: ``"constant"``; ``"cosine"``, down to ``decay``
+      of it at the end of the phase; ``"exponential"``, likewise by a constant factor; ``"step"``, times ``decay`` every
+      ``decay_every`` epochs;
+    - ``warmup``: epochs in which the rate rises from 0 to its first value;
+    - ``ema``: momentum of a moving average of the weights, which replaces them in the end, such as 0.999;
+    - ``class_weights``: ``"balanced"``, or the weight of each class by name;
+    - ``label_smoothing``: the share of each label that is spread over all classes;
+    - ``l1``, ``l2``: penalties on the kernels that learn;
+    - ``mixed_precision``: compute in 16 bits where the device is faster with them;
+    - ``accumulate``: batches whose gradients are averaged before a step;
+    - ``tensorboard``: a folder for TensorBoard's logs.
+    """
+
+    cache: Where = "auto"
+    augment: Augmentation | None = None
+    views: int = 0
+    early_stopping: int | None = None
+    monitor: str = "val_loss"
+    keep_best: bool = False
+    schedule: Schedule = "constant"
+    warmup: float = 0.0
+    decay: float = 0.1
+    decay_every: int = 10
+    ema: float | None = None
+    class_weights: str | Mapping[str, float] | None = None
+    label_smoothing: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    mixed_precision: bool = False
+    accumulate: int = 1
+    tensorboard: str | None = None
+
+    @property
+    def restores_best(self) -> bool:
+        """Whether a phase ends with the weights of its best epoch."""
+        return self.keep_best or self.early_stopping is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options that are not the defaults, as JSON keeps them."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) != each.default}
+        if self.augment is not None:
+            own["augment"] = self.augment.as_dict()
+        return own
+
+
+NAMES = tuple(each.name for each in fields(TrainingOptions))
+
+
+def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
+    """Return the options in ``given``, each checked.
+
+    Raises:
+        ArgumentError: naming the one that does not fit, with what would.
+    """
+    options = replace(TrainingOptions(), **{**given, "augment": _augmentation(given.get("augment"))})
+
+    def check(name: str, fits: bool, advice: str) -> None:
+        if not fits:
+            raise ArgumentError(f"{asked} with {name}={getattr(options, name)!r}", "that does not fit", advice)
+
+    def check_word(name: str, words: tuple[str, ...]) -> None:
+        value = getattr(options, name)
+        if value not in words:
+            advice = did_you_mean(str(value), words) or f"pass {', '.join(words[:-1])} or {words[-1]}"
+            raise ArgumentError(f"{asked} with {name}={value!r}", f"no such {name}", advice)
+
+    check_word("cache", get_args(Where))
+    check_word("schedule", get_args(Schedule))
+    check_word("monitor", tuple(f"{part}{each}" for part in ("val_", "") for each in ("loss", "accuracy", "mae")))
+    check("views", _is_count(options.views, 0), "pass the number of views, 0 for new ones in every epoch")
+    check("early_stopping", options.early_stopping is None or _is_count(options.early_stopping, 1), "pass epochs: 5")
+    check("accumulate", _is_count(options.accumulate, 1), "pass a number of batches, 1 or more")
+    check("decay_every", _is_count(options.decay_every, 1), "pass a number of epochs, 1 or more")
+    check("warmup", _is_number(options.warmup, 0, math.inf), "pass a number of epochs, 0 or more")
+    check("decay", _is_number(options.decay, 0, 1), "pass a share from 0 to 1")
+    check("ema", options.ema is None or _is_number(options.ema, 0.5, 1 - 1e-9), "pass a momentum such as 0.999")
+    check("label_smoothing", _is_number(options.label_smoothing, 0, 0.9), "pass a share such as 0.1")
+    check("l1", _is_number(options.l1, 0, math.inf), "pass 0 or more")
+    check("l2", _is_number(options.l2, 0, math.inf), "pass 0 or more")
+    if isinstance(options.class_weights, str):
+        check_word("class_weights", ("balanced", "balanced"))
+    if options.views and options.augment is None:
+        raise ArgumentError(f"{asked} with views={options.views}", "nothing is augmented", "pass augment= as well")
+    if options.tensorboard is not None and find_spec("tensorboard") is None:
+        advice = 'pip install "zoo-core[tensorboard]"'
+        raise ArgumentError(f"{asked} with tensorboard={options.tensorboard!r}", "TensorBoard is not installed", advice)
+    if options.ema is not None and options.restores_best:
+        found = "a moving average is known at the end of a phase alone, and cannot be the best epoch's"
+        raise ArgumentError(f"{asked} with ema={options.ema}", found, "leave out early_stopping and keep_best")
+    return options
+
+
+def _augmentation(given: Any) -> Augmentation | None:
+    if given is None or given is False:
+        return None
+    from zoo.data.augmentation import Augmentation
+
+    if given is True:
+        return Augmentation.standard()
+    return given if isinstance(given, Augmentation) else Augmentation.from_dict(given)
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: Any, least: float, most: float) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and least <= value <= most
