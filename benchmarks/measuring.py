@@ -14,9 +14,11 @@ keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])  # TensorFlow start
 import zoo
 zoo.list_models()
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+figures = {{}}
 before, start = peak(), time.perf_counter()
 {code}
-print(json.dumps({{"seconds": time.perf_counter() - start, "megabytes": peak() - before}}))
+seconds = time.perf_counter() - start
+print(json.dumps({{"seconds": seconds, "megabytes": peak() - before, **figures}}))
 """
 
 Cost = dict[str, float]
@@ -25,15 +27,12 @@ Cost = dict[str, float]
 def side_by_side(codes: dict[str, str], rounds: int) -> dict[str, Cost]:
     """Return the median seconds and megabytes of each piece of code; the pieces take turns, ``rounds`` times.
 
-    Megabytes are those by which the process grows at its peak.
+    Megabytes are those by which the process grows at its peak. What a piece puts into ``figures`` is returned as well.
     """
     runs: dict[str, list[Cost]] = {side: [] for side in codes}
     for _ in range(rounds):
         for side, code in codes.items():
             command = [sys.executable, "-c", _MEASURE.format(code=code)]
-            output = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+            output = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
             runs[side].append(json.loads(output.splitlines()[-1]))
-    return {
-        side: {key: statistics.median(run[key] for run in each) for key in ("seconds", "megabytes")}
-        for side, each in runs.items()
-    }
+    return {side: {key: statistics.median(run[key] for run in each) for key in each[0]} for side, each in runs.items()}

@@ -23,6 +23,7 @@ FILES = {
     "calibration.png",
     "confusion.png",
     "curves.png",
+    "history.csv",
     "history.json",
     "mistakes.png",
     "model.keras",

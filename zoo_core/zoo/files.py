@@ -32,7 +32,7 @@ def in_one_step(path: Path, suffix: str = "") -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
+        temporary.chmod(0o666 & ~umask())  # some libraries let nobody but the user read what they write
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def folder_in_one_step(path: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
+        temporary.chmod(0o777 & ~umask())
         if path.exists():
             path.rmdir()
         temporary.rename(path)
@@ -60,7 +60,8 @@ def folder_in_one_step(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the permissions that files of this process do not get."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

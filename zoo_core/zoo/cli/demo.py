@@ -33,7 +33,7 @@ _FILES = {
     "history.json": "every epoch in figures",
     "curves.png": "every epoch as a picture",
     "predictions.png": "held-out digits with what the network says",
-    "report.md": "all of it, to read",
+    "report.html": "all of it, to read; report.md is the same as text",
     "digit.png": "one of the held-out digits, to try",
 }
 

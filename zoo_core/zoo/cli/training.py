@@ -110,8 +110,8 @@ def train(
     """Adapt a model to your data and keep the outcome as a run.
 
     MODEL is a model's name, with a weights tag or not, or the folder of a run to go on from. The run's folder holds the
-    model, its history, drawings and report.md. Ctrl-C ends training after the batch, with a run that can be used;
-    --resume goes on from there.
+    model, its history, drawings, report.md and report.html. Ctrl-C ends training after the batch, with a run that can
+    be used; --resume goes on from there.
     """
     given = {name: value for name, value in given.items() if value is not None and value != {}}
     if resume is not None:
@@ -171,11 +171,12 @@ def print_run(run: Run) -> None:
     output.sheet(
         {
             "strategy": f"{strategy}, {output.count(len(run.history), 'epoch')}",
+            "interrupted": f"zoo train --resume {shlex.quote(folder)} goes on" if run.info.get("interrupted") else None,
             "time": f"{run.info['seconds']['training']:.1f} s of training",
             "seed": run.info["seed"],
             "head": run.info["head"],
             "result": str(run.metrics) if run.metrics else "unknown: nothing was held out",
-            "report": os.path.join(folder, "report.md"),
+            "report": os.path.join(folder, "report.html"),
             "next": f"zoo predict {shlex.quote(folder)} {'ROWS.csv' if run.build.table else 'PHOTO.jpg'}",
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import glob
 import json
 import os
@@ -21,6 +22,7 @@ from zoo.building import Build, annotate, build_from
 from zoo.data import Table
 from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
 from zoo.evaluation import Metrics
+from zoo.files import umask
 from zoo.records import ADVICE, FORMAT, HISTORY, RECORD, read_json, read_record
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
@@ -98,7 +100,7 @@ def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iter
     try:
         yield temporary, final
         with _writing(asked):
-            temporary.chmod(0o777 & ~_umask())
+            temporary.chmod(0o777 & ~umask())
             if final.exists() and replace:
                 final.rename(temporary.with_name(f"{temporary.name}.before"))
             elif final.exists():
@@ -139,6 +141,11 @@ def write(run: Run, folder: Path) -> None:
     with _writing(f"write the run {str(run.folder)!r}"):
         (folder / RECORD).write_text(to_json(record), encoding="utf-8")
         (folder / HISTORY).write_text(to_json(run.history), encoding="utf-8")
+        with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
+            columns = dict.fromkeys(key for epoch in run.history for key in epoch)
+            rows = csv.DictWriter(file, list(columns))
+            rows.writeheader()
+            rows.writerows(run.history)
         run.model.save(folder / MODEL)
         for name, content in run.pictures.items():
             (folder / name).write_bytes(content)
@@ -243,9 +250,3 @@ def _remove(folders: list[Path]) -> None:
             each.rmdir()
         except OSError:
             return
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
