@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from zoo.evaluation import Metrics as Metrics, evaluate as evaluate
     from zoo.explaining import Explanation as Explanation, explain as explain
+    from zoo.extracting import Extracted as Extracted, extract as extract
     from zoo.feature_maps import Features as Features, features as features
     from zoo.hookspecs import hookimpl as hookimpl
     from zoo.prediction import Prediction as Prediction, predict as predict
@@ -76,6 +77,7 @@ _HOMES = {
     ),
     "zoo.evaluation": ("Metrics", "evaluate"),
     "zoo.explaining": ("Explanation", "explain"),
+    "zoo.extracting": ("Extracted", "extract"),
     "zoo.feature_maps": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
     "zoo.prediction": ("Prediction", "predict"),

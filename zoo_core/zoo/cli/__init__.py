@@ -32,6 +32,7 @@ _OURS = {
     "explain": "zoo.cli.looking:explain",
     "compare": "zoo.cli.looking:compare",
     "augment": "zoo.cli.augmenting:augment",
+    "extract": "zoo.cli.extracting:extract",
     "weights": "zoo.cli.weights:weights",
     "demo": "zoo.cli.demo:demo",
 }

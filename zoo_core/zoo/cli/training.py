@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: Of the files that a dataset leaves out, so many are named.
 _MOST_SKIPPED = 5
 
-_OPTIONS_OF_DATA = (
+OPTIONS_OF_DATA = (
     click.option("--data-path", "path", metavar="PATH", help="Where a named dataset lies that is not shipped."),
     click.option("--classes", type=names, metavar="A,B,...", help="Only these classes, in this order."),
     click.option(
@@ -94,7 +94,7 @@ _OPTIONS_OF_TRAINING = (
 @click.option("--resume", metavar="RUN", help="Go on with a training that was killed or interrupted.")
 @key_value_option("--option", "An option of the strategy or of the model, such as layers=3.")
 @options(_OPTIONS_OF_TRAINING)
-@options(_OPTIONS_OF_DATA)
+@options(OPTIONS_OF_DATA)
 @output.json_option
 @output.with_example("zoo train lenet5.digits_0_4 --data digits --classes 5,6,7,8,9")
 def train(
@@ -153,7 +153,7 @@ def _trained(
     if not Path(model).exists():
         registry.find_model(model)
     start_tensorflow()
-    dataset = _load(data, seed=arguments.get("seed"), **options_of_data)
+    dataset = load(data, seed=arguments.get("seed"), **options_of_data)
     arguments.setdefault("out", new_run_folder(f"{Path(model).name}-{dataset.name}"))
     return zoo.transfer(model, dataset, **arguments)
 
@@ -207,7 +207,7 @@ def _run_document(run: Run) -> dict[str, Any]:
 @click.command()
 @click.argument("run_or_model")
 @click.option("--data", metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
-@options(_OPTIONS_OF_DATA)
+@options(OPTIONS_OF_DATA)
 @click.option("--weights", metavar="TAG_OR_PATH", help="For a model's name: its weights.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="By default the last there is.")
 @output.json_option
@@ -230,7 +230,7 @@ def evaluate(
     if run is not None:
         dataset = _load_as_trained(run, data, options_of_data)
     elif data is not None:
-        dataset = _load(data, **options_of_data)
+        dataset = load(data, **options_of_data)
     else:
         raise click.UsageError(f"{run_or_model!r} is no run's folder, so that --data must say what to measure on")
     metrics = zoo.evaluate(run or run_or_model, dataset, weights=weights, split=split)
@@ -276,7 +276,7 @@ def _load_as_trained(run: Run, data: str | None, options: Options) -> Dataset:
     if data is None or own in (_qualified(data), os.path.abspath(data)):
         data = str(own)
         options = {**origin, **{key: value for key, value in options.items() if value not in (None, {})}}
-    return _load(data, **options)
+    return load(data, **options)
 
 
 def _qualified(name: str) -> str | None:
@@ -345,7 +345,7 @@ def _figure(prediction: Prediction) -> str:
 # -- data
 
 
-def _load(
+def load(
     data: str,
     *,
     path: str | None = None,

@@ -86,7 +86,7 @@ def cut_of(model: keras.Model, phase: Phase) -> Cut | None:
     if not candidates:
         return None
     _, _, done, crossing = min(candidates, key=lambda each: each[:2])
-    frozen = keras.Model(model.inputs, crossing)
+    frozen = keras.Model(model.input, crossing)
     rest = _above(crossing, model)
     return Cut(frozen, rest, tuple(tuple(tensor.shape[1:]) for tensor in crossing), done, all_macs)
 
@@ -95,10 +95,10 @@ def cut_below(model: keras.Model, name: str) -> Cut:
     """Return ``model`` cut at the input of the layer ``name``; what is random below is taken as at inference."""
     layer = model.get_layer(name)
     crossing = keras.tree.flatten(layer.input)
-    steps = steps_of(keras.Model(model.inputs, crossing))
+    steps = steps_of(keras.Model(model.input, crossing))
     macs = sum(map(macs_of, steps))
     sizes = tuple(tuple(tensor.shape[1:]) for tensor in crossing)
-    return Cut(keras.Model(model.inputs, crossing), _above(crossing, model), sizes, macs, macs)
+    return Cut(keras.Model(model.input, crossing), _above(crossing, model), sizes, macs, macs)
 
 
 def _above(crossing: list[keras.KerasTensor], model: keras.Model) -> keras.Model:

@@ -1,0 +1,68 @@
+"""Features as arrays: what comes into the classifier, for every sample, and nothing half written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+import zoo as the_zoo
+
+MODEL = "lenet5.digits_0_4"
+
+
+@pytest.fixture(scope="module")
+def digits() -> the_zoo.Dataset:
+    return the_zoo.load_data("digits", classes=range(5, 10))
+
+
+def test_features_are_what_comes_into_the_classifier(digits: the_zoo.Dataset) -> None:
+    model = the_zoo.build(MODEL)
+    features = the_zoo.extract(model, digits)
+    assert features.layer == "f6"
+    assert {name: values.shape for name, (values, _) in features.splits.items()} == {
+        name: (len(split), 84) for name, split in digits.splits.items()
+    }
+    inside = keras.Model(model.input, model.get_layer("f6").output)
+    first = the_zoo.data.pipeline.arrays(digits.test, the_zoo.building.build_of(model).preprocessing, (32, 32, 1))[0][
+        :3
+    ]
+    assert np.allclose(features.splits["test"][0][:3], inside(first), atol=1e-5)
+    assert np.array_equal(features.splits["train"][1], digits.train.labels)
+
+
+def test_any_classifier_learns_from_them(digits: the_zoo.Dataset) -> None:
+    features = the_zoo.extract(MODEL, digits)
+    classifier = LogisticRegression(max_iter=1000).fit(*features.splits["train"])
+    assert classifier.score(*features.splits["test"]) > 0.85
+
+
+def test_a_named_layer_gives_its_maps_and_a_misspelt_one_is_suggested(digits: the_zoo.Dataset) -> None:
+    assert the_zoo.extract(MODEL, digits, layer="c1").splits["test"][0].shape[1:] == (28, 28, 6)
+    with pytest.raises(the_zoo.ArgumentError, match="did you mean"):
+        the_zoo.extract(MODEL, digits, layer="f66")
+    with pytest.raises(the_zoo.ArgumentError, match="without weights has random values"):
+        the_zoo.extract("lenet5", digits)
+
+
+def test_the_program_writes_them_to_a_file(zoo: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    path = tmp_path / "digits.npz"
+    status, out, _ = zoo("extract", MODEL, "--data", "digits", "--classes", "5,6", "--out", str(path))
+    assert status == 0
+    assert "84" in out
+    with np.load(path) as file:
+        assert sorted(file.files) == sorted(
+            [
+                "class_names",
+                *(f"{part}_{what}" for part in ("train", "validation", "test") for what in ("features", "labels")),
+            ]
+        )
+        assert file["class_names"].tolist() == ["5", "6"]
+    status, _, err = zoo("extract", MODEL, "--data", "digits", "--out", str(tmp_path / "digits.csv"))
+    assert status == 1
+    assert "let the name end with .npz" in err
+    assert [each.name for each in tmp_path.iterdir()] == ["digits.npz"]
