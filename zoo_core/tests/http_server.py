@@ -16,6 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+class QuietHTTPServer(ThreadingHTTPServer):
+    """A server to which it is no news that a client hangs up."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing."""
+
+
 @dataclass
 class Request:
     """A request as the server saw it."""
@@ -63,7 +70,7 @@ def serving() -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+    with QuietHTTPServer(("127.0.0.1", 0), Handler) as http:
         http.daemon_threads = True
         server = Server(f"http://127.0.0.1:{http.server_port}")
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02})

@@ -127,7 +127,6 @@ def test_the_report_holds_a_recipe_that_trains_the_same_model(tmp_path: Path) ->
         "strategy": "full",
         "epochs": 1,
         "batch_size": 16,
-        "learning_rate": 0.001,
         "seed": 7,
         "data": {"name": "zoo-core/digits", "seed": 3, "classes": ["3", "8"]},
         "options": {"hidden_units": [16, 8], "dropout": 0.1},

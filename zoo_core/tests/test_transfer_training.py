@@ -192,7 +192,7 @@ def test_what_does_not_go_together_is_refused(table: zoo.Dataset, low: zoo.Datas
         ("lenet5", low, {"classes": 3}, "the data has 5 classes"),
         ("lenet5", low, {"classifier_activation": "relu"}, "no loss goes with it"),
         ("lenet5", low, {"dropuot": 0.5}, "did you mean 'dropout'"),
-        ("lenet5", low, {"strategy": "last_layers", "layer": 2}, "no such option; did you mean 'layers'"),
+        ("lenet5", low, {"strategy": "last_layers", "layer": 2}, "no option is called that; did you mean 'layers'"),
         ("lenet5", low, {"include_top": False}, "trained with its top"),
         ("lenet5", low, {"epochs": 0}, "pass 10, for example"),
         ("lenet5", low, {"learning_rate": -1.0}, "no positive number"),

@@ -26,7 +26,7 @@ def averaged_maps(features: Any, size: int, *, name: str = "avg_pool") -> Any:
     """
     repeats = tuple(size if length == 1 else 1 for length in features.shape[1:3])
     if size > 1 and repeats != (1, 1):
-        features = layers.UpSampling2D(repeats, name=f"{name}_repeat")(features)
+        features = layers.UpSampling2D(repeats, name=name if repeats == (size, size) else f"{name}_repeat")(features)
     if tuple(features.shape[1:3]) == (size, size):
         return features
     return layers.AdaptiveAveragePooling2D(size, name=name)(features)

@@ -163,12 +163,13 @@ def _transfer(
         chosen = registry.find_strategy(strategy)
         dataset = load_data(data)
         asked = f"train {name_of(model_or_name)} on {dataset.name!r}"
-        training = training_options(asked, {name: options.pop(name) for name in NAMES if name in options})
         if dataset.train is None or not len(dataset.train):
             raise DataError(asked, "the data has no training split", "pass data that has one")
         make_phases = _phases_function(chosen)
         own = _strategy_options(make_phases)
+        # What both have, as the penalty l1 of wide_and_deep, is the strategy's.
         strategy_options = {**chosen.spec.config, **{key: options.pop(key) for key in own & options.keys()}}
+        training = training_options(asked, {name: options.pop(name) for name in NAMES if name in options})
         base = base_of(asked, model_or_name, weights)
         build_options = fitting_options(asked, base, dataset, options, own | set(NAMES))
 
