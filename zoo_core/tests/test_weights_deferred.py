@@ -108,7 +108,7 @@ def test_aligned_memory_is_taken_over_without_a_copy() -> None:
 def test_memory_that_cannot_be_taken_over_is_copied_to_some_that_can(shape: tuple[int, ...], dtype: str) -> None:
     unaligned = np.zeros(1000, np.uint8)[1:][: 8 * int(np.prod(shape))].view("f8").reshape(shape).astype(dtype)
     copy = aligned(unaligned[..., ::-1] if shape else unaligned, "f4")
-    assert copy.ctypes.data % 64 == 0
+    assert not copy.size or copy.ctypes.data % 64 == 0  # NumPy does not say where an empty array begins
     assert copy.dtype == np.float32
     assert copy.shape == shape
 
