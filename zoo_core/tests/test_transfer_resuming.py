@@ -147,3 +147,22 @@ def test_a_failed_training_leaves_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(zoo.RunError, match="the loss became"):
         zoo.transfer("mlp", "digits", "full", epochs=3, learning_rate=1e20, progress=False, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_features_are_computed_ends_at_once_and_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = zoo.transfer.trainer.extract
+
+    def pressed(*arguments: Any, progress: Any, **options: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return extract(*arguments, progress=progress, **options)
+
+    monkeypatch.setattr("zoo.transfer.trainer.extract", pressed)
+    recipe: dict[str, Any] = {"epochs": 3, "seed": 7, "progress": False}
+    stopped = zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe, out=tmp_path / "run")
+    assert (stopped.info["interrupted"], stopped.history) == (True, [])
+    assert "report.html" in {each.name for each in (tmp_path / "run").iterdir()}
+    monkeypatch.undo()
+    resumed = resume(tmp_path / "run", progress=False)
+    assert same_weights(resumed.model, zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe).model)

@@ -95,6 +95,24 @@ def test_features_learns_digits_in_one_epoch_and_leaves_the_backbone(digits: zoo
         assert np.array_equal(before.get_layer(name).kernel, run.model.get_layer(name).kernel)
 
 
+def test_features_need_their_room_whatever_is_said_of_the_cache(
+    digits: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = train(digits, "features").model.get_weights()
+    assert all(map(np.array_equal, expected, train(digits, "features", cache="off").model.get_weights()))
+    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.transfer.caching._OF_FREE_SPACE", 0.0)
+    with pytest.raises(zoo.RunError, match="'features' needs have no room; set TMPDIR to a larger disk"):
+        train(digits, "features")
+
+
+def test_features_of_a_network_with_auxiliary_classifiers_are_those_of_its_main_output() -> None:
+    data = zoo.load_data("synthetic_images", count=24, size=75, classes=2, validation=0.25, test=0.0)
+    options = {"input_shape": (75, 75, 3), "aux_classifiers": True}
+    run = zoo.transfer("googlenet", data, "features", seed=0, progress=False, **options)  # type: ignore[arg-type]
+    assert [each["phase"] for each in run.history] == ["features"]
+
+
 def test_fine_tune_trains_the_head_and_then_the_last_stage(digits: zoo.Dataset) -> None:
     run = train(digits, "fine_tune", epochs=6, from_layer="c5")
     assert [each["phase"] for each in run.history] == ["head"] * 2 + ["fine-tune"] * 4

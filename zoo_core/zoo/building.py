@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
 import os
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from zoo import registry
 from zoo.errors import ArgumentError, ParameterCountError, PluginError, ZooError, one_line
-from zoo.plugins import load_plugins
+from zoo.plugins import load_plugins, named
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
 
@@ -271,9 +270,8 @@ def own_options(entry: Entry[ModelSpec]) -> list[str]:
 
 
 def _builder(entry: Entry[ModelSpec]) -> Callable[..., Any]:
-    module, _, function = entry.spec.builder.partition(":")
     try:
-        builder = getattr(importlib.import_module(module), function)
+        builder = named(entry.spec.builder)
     except Exception as error:
         raise PluginError(
             f"build {entry.qualified!r}",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoo import pictures
-from zoo.data.images import Picture, open_image, prepare
+from zoo.data.images import Picture, open_image, prepare, resized_and_cut
 from zoo.errors import ArgumentError
 from zoo.feature_maps import features
 from zoo.graph import Step, steps_of
@@ -318,11 +318,7 @@ def _seen(
     width, height = size
     if preprocessing.resize == "squeeze":
         return 0, 0, width, height
-    # As zoo.data.images cuts: the shorter side is brought to a size of which the middle is cut out.
-    wanted = (input_shape[1] or width, input_shape[0] or height)
-    least = [round(each / preprocessing.crop_fraction) for each in wanted]
-    ratio = max(least[0] / width, least[1] / height)
-    resized = [max(low, round(side * ratio)) for low, side in zip(least, size, strict=True)]
+    resized, wanted = resized_and_cut(size, preprocessing, input_shape[0], input_shape[1])
     starts = [(whole - part) // 2 for whole, part in zip(resized, wanted, strict=True)]
     left, top = (round(start * side / whole) for start, side, whole in zip(starts, size, resized, strict=True))
     right, bottom = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import os
 import re
 import secrets
@@ -32,35 +34,55 @@ def in_one_step(path: Path, suffix: str = "") -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~umask())  # some libraries let nobody but the user read what they write
+        temporary.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def folder_in_one_step(path: Path) -> Iterator[Path]:
+def folder_in_one_step(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder to write into; it becomes ``path`` when the context ends without an exception.
 
+    Otherwise nothing is left, nor any of the folders above that were not there. ``replace`` lets it take the place of a
+    folder that is there, and of what processes that were killed have left beside it.
+
     Raises:
-        OSError: whatever the system says; ``FileExistsError`` if ``path`` is there and no empty folder.
+        OSError: whatever the system says; ``FileExistsError`` if ``path`` is there and may not be replaced.
     """
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-        raise FileExistsError(f"{path} exists and is no empty folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    if path.exists() and not (path.is_dir() and (replace or not any(path.iterdir()))):
+        raise FileExistsError(errno.EEXIST, "exists and is no empty folder", str(path))
+    missing = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{glob.escape(path.name)}-*") if replace else ():
+            shutil.rmtree(left, ignore_errors=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         yield temporary
-        temporary.chmod(0o777 & ~umask())
+        temporary.chmod(0o777 & ~_umask())
+        before = temporary.with_name(f"{temporary.name}.before")
         if path.exists():
-            path.rmdir()
+            path.rename(before)
         temporary.rename(path)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
-        if temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
+        if temporary is None or temporary.exists():
+            if temporary is not None:
+                shutil.rmtree(temporary, ignore_errors=True)
+            _remove_empty(missing)
 
 
-def umask() -> int:
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made on the way, innermost first, as far as they are empty."""
+    for each in folders:
+        try:
+            each.rmdir()
+        except OSError:
+            return
+
+
+def _umask() -> int:
     """Return the permissions that files of this process do not get."""
     mask = os.umask(0o077)
     os.umask(mask)

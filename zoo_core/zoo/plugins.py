@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import itertools
 import json
 import re
@@ -96,6 +97,12 @@ def load_plugins() -> tuple[Plugin, ...]:
     found, faults = _find()
     plugins += [_load(manager, distribution, version, entry) for distribution, version, entry in found]
     return (*plugins, *faults)
+
+
+def named(reference: str) -> Any:
+    """Return what a record names as ``"package.module:function"``, its module imported; raises whatever that raises."""
+    module, _, function = reference.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def forget_plugins() -> None:

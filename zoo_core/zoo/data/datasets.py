@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from zoo import preferences, registry
 from zoo.errors import ArgumentError, DataError, PluginError, UnknownNameError, ZooError
-from zoo.plugins import CORE
+from zoo.plugins import CORE, named
 from zoo.registry import Entry, did_you_mean
 from zoo.specs import TASKS, DatasetSpec, Task
 
@@ -207,8 +206,7 @@ def _load(entry: Entry[DatasetSpec], given: dict[str, Any]) -> Dataset:
     spec = entry.spec
     asked = f"load the dataset {entry.qualified!r}"
     try:
-        module, _, function = spec.loader.partition(":")
-        loader: Callable[..., object] = getattr(importlib.import_module(module), function)
+        loader: Callable[..., object] = named(spec.loader)
         parameters = inspect.signature(loader).parameters
     except Exception as error:
         raise _broken(entry, f"its loader {spec.loader} cannot be imported ({error})") from error

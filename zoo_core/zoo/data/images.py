@@ -121,7 +121,7 @@ def pixels_of(
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
     height, width, channels = _checked(input_shape)
-    enough = None if exact else lambda size: _plan(size, preprocessing, height, width)[0]
+    enough = None if exact else lambda size: resized_and_cut(size, preprocessing, height, width)[0]
     image, whole = _opened(source, enough=enough, opacity=channels == 4)
     grey = channels == 1 or preprocessing.channels == "grey"
     if channels == 4:
@@ -209,6 +209,18 @@ def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Pr
 def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
     """Return ``function`` of each item, in order, computed on a few threads: Pillow decodes outside Python's lock."""
     return list(_threads().map(function, items))
+
+
+def resized_and_cut(
+    size: Size, preprocessing: Preprocessing, height: int | None, width: int | None
+) -> tuple[Size, Size]:
+    """Return to which (width, height) a picture of ``size`` is brought, and what is then cut out of its centre."""
+    wanted = width or size[0], height or size[1]
+    if preprocessing.resize == "squeeze":
+        return wanted, wanted
+    least = [round(side / preprocessing.crop_fraction) for side in wanted]
+    ratio = max(least[0] / size[0], least[1] / size[1])
+    return (max(least[0], round(size[0] * ratio)), max(least[1], round(size[1] * ratio))), wanted
 
 
 # -- inside
@@ -340,16 +352,6 @@ def _checked(input_shape: tuple[int | None, ...]) -> tuple[int | None, int | Non
     return sizes[0], sizes[1], input_shape[2]
 
 
-def _plan(size: Size, preprocessing: Preprocessing, height: int | None, width: int | None) -> tuple[Size, Size]:
-    """Return to which (width, height) a picture of ``size`` is brought, and what is then cut out of its centre."""
-    wanted = width or size[0], height or size[1]
-    if preprocessing.resize == "squeeze":
-        return wanted, wanted
-    least = [round(side / preprocessing.crop_fraction) for side in wanted]
-    ratio = max(least[0] / size[0], least[1] / size[1])
-    return (max(least[0], round(size[0] * ratio)), max(least[1], round(size[1] * ratio))), wanted
-
-
 def _resized(
     image: Image.Image,
     whole: _Whole,
@@ -359,7 +361,7 @@ def _resized(
     exact: bool,
 ) -> Image.Image:
     """Return a picture at ``(height, width)``; one that has that size already is not resampled."""
-    scaled, wanted = _plan(whole.size, preprocessing, height, width)
+    scaled, wanted = resized_and_cut(whole.size, preprocessing, height, width)
     resampling = _RESAMPLING[preprocessing.interpolation]
     left, top = (scaled[0] - wanted[0]) // 2, (scaled[1] - wanted[1]) // 2
     right, bottom = left + wanted[0], top + wanted[1]

@@ -102,7 +102,8 @@ def cut_below(model: keras.Model, name: str) -> Cut:
 
 
 def _above(crossing: list[keras.KerasTensor], model: keras.Model) -> keras.Model:
-    return keras.Model(crossing[0] if len(crossing) == 1 else tuple(crossing), model.outputs)
+    """Return the model from the crossing tensors to its output, without auxiliary ones."""
+    return keras.Model(crossing[0] if len(crossing) == 1 else tuple(crossing), model.outputs[0])
 
 
 def _is_fixed(step: Step, phase: Phase) -> bool:

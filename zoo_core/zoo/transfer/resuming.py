@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.data import Dataset
 from zoo.errors import RunError
-from zoo.transfer.checkpoints import State, load_state
+from zoo.transfer.checkpoints import STATE, State, load_state
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
 
 #: What is appended to the name of a run's folder while it is under way.
@@ -22,16 +22,21 @@ INSIDE = "resume"
 
 
 class Unfinished:
-    """A training under way; as a context, it is removed if training fails, and stays if the process is killed.
+    """A training under way; as a context, it is removed if training fails, and stays if it is broken off.
 
     ``folder`` is None for a training that cannot be resumed: one that is written nowhere, or whose model, data or
     callbacks exist in this process alone.
     """
 
-    def __init__(self, folder: Path | None, state: State | None = None) -> None:
+    def __init__(self, folder: Path | None, recipe: Recipe | None = None, state: State | None = None) -> None:
         self.folder = folder
+        self.recipe = recipe
         self.state = state
-        self.is_resumed = state is not None
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier process has begun it."""
+        return self.state is not None
 
     @classmethod
     def begin(cls, model: Any, data: Any, arguments: dict[str, Any], callbacks: Iterable[Any]) -> Unfinished:
@@ -53,9 +58,7 @@ class Unfinished:
         recipe = Recipe(name, dict(origin), arguments)
         if name is None or not origin or list(callbacks) or not _is_json(recipe):
             return cls(None)
-        unfinished = cls(folder, None)
-        unfinished.recipe = recipe
-        return unfinished
+        return cls(folder, recipe)
 
     @classmethod
     def found(cls, out: str | os.PathLike[str]) -> tuple[Unfinished, Recipe]:
@@ -72,9 +75,7 @@ class Unfinished:
             found = "it is finished" if (path / "run.json").is_file() else "there is no unfinished training of it"
             raise RunError(asked, found, "pass the folder that out= or --out named")
         recipe = load_recipe(asked, folder)
-        return cls(folder, load_state(asked, folder)), recipe
-
-    recipe: Recipe | None = None
+        return cls(folder, state=load_state(asked, folder)), recipe
 
     def __enter__(self) -> Unfinished:
         if self.folder is not None and self.recipe is not None:
@@ -86,20 +87,19 @@ class Unfinished:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and not self.is_resumed:
-            self._remove()
-
-    def end(self, run: Path | None) -> None:
-        """Remove what is not needed any more; an interrupted ``run`` gets it, to be resumed from there."""
-        if self.folder is None:
+        if kind is None or self.is_resumed or self.folder is None:
             return
-        if run is not None:
-            shutil.copytree(self.folder, run / INSIDE)
-        if self.folder.name != INSIDE:  # what lies in a run goes with it
-            self._remove()
+        if issubclass(kind, Exception) or not (self.folder / STATE).exists():
+            self.remove()
 
-    def _remove(self) -> None:
+    def keep_in(self, run: Path) -> None:
+        """Give the folder of an interrupted run what it can be resumed from."""
         if self.folder is not None:
+            shutil.copytree(self.folder, run / INSIDE)
+
+    def remove(self) -> None:
+        """Remove what is not needed any more; what lies in a run has gone with the run that was replaced."""
+        if self.folder is not None and self.folder.name != INSIDE:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import glob
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from zoo.building import Build, annotate, build_from
 from zoo.data import Table
 from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
 from zoo.evaluation import Metrics
-from zoo.files import umask
+from zoo.files import folder_in_one_step
 from zoo.records import ADVICE, FORMAT, HISTORY, RECORD, read_json, read_record
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
@@ -82,35 +79,18 @@ def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iter
     """
     final = Path(os.path.abspath(Path(folder).expanduser()))
     asked = f"write the run {str(folder)!r}"
-    parents: list[Path] = []
-    try:
-        if final.is_dir() and any(final.iterdir()) and not replace:
-            raise RunError(asked, "the folder exists and is not empty", "pass another folder, or remove it")
-        if final.exists() and not final.is_dir():
-            raise RunError(asked, "there is a file of that name", "pass another folder")
-        parents = [each for each in (final.parent, *final.parent.parents) if not each.exists()]
-        final.parent.mkdir(parents=True, exist_ok=True)
-        for left in final.parent.glob(f".{glob.escape(final.name)}-*") if replace else ():
-            shutil.rmtree(left, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}-", dir=final.parent))
-    except OSError as error:
-        _remove(parents)
-        found = f"it cannot be created ({error.strerror})"
-        raise RunError(asked, found, "pass another folder, one that you may write to") from error
-    try:
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(folder_in_one_step(final, replace=replace))
+        except FileExistsError as error:
+            found = "the folder exists and is not empty" if final.is_dir() else "there is a file of that name"
+            raise RunError(asked, found, "pass another folder, or remove it") from error
+        except OSError as error:
+            found = f"it cannot be created ({error.strerror})"
+            raise RunError(asked, found, "pass another folder, one that you may write to") from error
         yield temporary, final
         with _writing(asked):
-            temporary.chmod(0o777 & ~umask())
-            if final.exists() and replace:
-                final.rename(temporary.with_name(f"{temporary.name}.before"))
-            elif final.exists():
-                final.rmdir()
-            temporary.rename(final)
-            shutil.rmtree(temporary.with_name(f"{temporary.name}.before"), ignore_errors=True)
-    finally:
-        if temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
-            _remove(parents)
+            stack.close()
 
 
 @contextmanager
@@ -241,12 +221,3 @@ def _tuples(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_tuples(each) for each in value)
     return {key: _tuples(each) for key, each in value.items()} if isinstance(value, dict) else value
-
-
-def _remove(folders: list[Path]) -> None:
-    """Remove the folders that were made on the way, innermost first, as far as they are empty."""
-    for each in folders:
-        try:
-            each.rmdir()
-        except OSError:
-            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import signal
 import threading
@@ -22,6 +21,7 @@ from zoo.data import Dataset, Split
 from zoo.data.pipeline import batches
 from zoo.errors import PluginError, RunError, ZooError, one_line
 from zoo.evaluation import readable
+from zoo.plugins import named
 from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract
 from zoo.transfer.checkpoints import State, put, save_state, touched, values_of
 from zoo.transfer.compiling import class_weights_of, compile_for, penalised
@@ -91,7 +91,7 @@ def train(
                     continue
                 freeze(model, phase)
                 cut = cut_below(model, phase.trainable[0]) if phase.solver else cut_for(model, phase, options)
-                cut = cut and feed.cut_at(cut, shown)
+                cut = cut and feed.cut_at(cut, shown, stop)
                 fitted = cut.rest if cut else model
                 compile_for(fitted, build, data, phase, options, len(feed.steps))
                 fitted.optimizer.build(fitted.trainable_variables)
@@ -99,6 +99,9 @@ def train(
                     put(asked, fitted.optimizer.variables, state.optimizer)
                 keeper = _Keeper(asked, scale, state, phase, options, variables, folder)
                 if phase.solver:
+                    if cut is None:
+                        found = f"the features that the phase {phase.name!r} needs have no room"
+                        raise RunError(asked, found, "set TMPDIR to a larger disk, or choose the strategy head")
                     _solve(asked, model, phase, fitted, feed, keeper, shown)
                     continue
                 with penalised(model, phase, options):
@@ -139,11 +142,9 @@ def _solve(
     """Let the solver of a phase set the weights of its layer, and measure what came of it as an epoch."""
     assert phase.solver is not None
     keeper.on_epoch_begin(0)
-    module, _, function = phase.solver.partition(":")
+    features, labels = feed.everything()
     try:
-        solver = getattr(importlib.import_module(module), function)
-        features, labels = feed.everything()
-        solver(model.get_layer(phase.trainable[0]), features, labels, **phase.options)
+        named(phase.solver)(model.get_layer(phase.trainable[0]), features, labels, **phase.options)
     except ZooError:
         raise
     except Exception as error:
@@ -210,17 +211,24 @@ class _Feed:
             if steps is not None:
                 steps.close()
 
-    def cut_at(self, cut: Cut, shown: _Shown) -> Cut | None:
+    def cut_at(self, cut: Cut, shown: _Shown, stop: _Stop) -> Cut | None:
         """Compute the features at a cut and return it, or None if there is no room for them."""
+        where = "auto" if self.options.cache == "off" else self.options.cache  # off, only a solver wants them
+
+        def progressed() -> None:
+            shown.advance()
+            stop.check()
+
         parts = [(self.in_order, len(self.training), max(1, self.options.views))]
         if self.validation is not None:
             parts.append((self.make(self.validation), len(self.validation), 1))
         shown.extracting(sum(len(steps) * each for steps, _, each in parts))
         self.features = [None, None]
         for number, (steps, count, each) in enumerate(parts):
-            self.features[number] = extract(
-                self.asked, cut, steps, count, views=each, where=self.options.cache, progress=shown.advance
-            )
+            self.features[number] = extract(self.asked, cut, steps, count, views=each, where=where, progress=progressed)
+            if self.features[number] is None:
+                self.features = [None, None]
+                break
         shown.extracted()
         return cut if self.features[0] is not None else None
 
@@ -348,9 +356,13 @@ class _Stop(keras.callbacks.Callback):  # type: ignore[misc]
 
     wanted = False
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def check(self) -> None:
+        """End training if that is wanted."""
         if self.wanted:
             raise Interrupted
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.check()
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import logging
 import os
@@ -23,7 +22,7 @@ from zoo.building import Build, annotate
 from zoo.data import Dataset, load_data
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, one_line
 from zoo.evaluation import evaluate
-from zoo.plugins import CORE, load_plugins
+from zoo.plugins import CORE, load_plugins, named
 from zoo.registry import Entry
 from zoo.specs import StrategySpec
 from zoo.subject import Subject, known_build, name_of
@@ -236,7 +235,9 @@ def _transfer(
         run = Run(model, history, build.report, metrics, info, folder, pictures)
         if temporary is not None:
             write(run, temporary)
-            unfinished.end(temporary if info["interrupted"] else None)
+            if info["interrupted"]:
+                unfinished.keep_in(temporary)
+    unfinished.remove()  # not before the run is there: a process that is killed in between loses nothing
     return run
 
 
@@ -244,9 +245,8 @@ def _transfer(
 
 
 def _phases_function(strategy: Entry[StrategySpec]) -> Callable[..., Any]:
-    module, _, function = strategy.spec.phases.partition(":")
     try:
-        found = getattr(importlib.import_module(module), function)
+        found = named(strategy.spec.phases)
         inspect.signature(found)
     except Exception as error:
         raise _broken(strategy, f"{strategy.spec.phases} cannot be imported ({one_line(error)})") from error

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit
 
 from zoo.errors import WeightsFileError, one_line
 from zoo.preferences import write_json
@@ -62,9 +62,10 @@ def without_password(url: str) -> str:
 
     >>> without_password("https://me:secret@example.org/a.h5")
     'https://example.org/a.h5'
+    >>> without_password("https://me:p@ss@example.org?by=me@home")
+    'https://example.org?by=me@home'
     """
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
 def download(asked: str, address: Address, partial: Path, *, trusting: bool, label: str) -> bool:

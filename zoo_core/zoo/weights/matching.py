@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 
 from zoo.errors import WeightsMismatchError
+from zoo.plugins import named
 from zoo.specs import ModelSpec
 from zoo.weights.formats import Array, StoredArray, WeightFile
 
@@ -218,11 +218,7 @@ def _unchanged(layer: str) -> str:
 
 
 def _layouts(spec: ModelSpec) -> dict[str, Callable[[str], str]]:
-    layouts = {}
-    for name, reference in spec.layouts.items():
-        module, _, function = reference.partition(":")
-        layouts[name] = getattr(importlib.import_module(module), function)
-    return layouts
+    return {name: named(reference) for name, reference in spec.layouts.items()}
 
 
 def _by_layer(arrays: Iterable[StoredArray]) -> _Groups:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -14,6 +13,8 @@ from pathlib import Path
 from zoo.errors import UnknownNameError, WeightsFileError
 from zoo.registry import Entry, find_weights, weights_of
 from zoo.specs import ModelSpec, WeightsSpec
+from zoo.weights.digests import Digests, digests_of
+from zoo.weights.downloads import without_password
 
 log = logging.getLogger("zoo")
 
@@ -21,33 +22,6 @@ _TAG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 #: Bytes; the digest of a file up to this size is taken before the model is built, that of a larger one meanwhile.
 _SMALL = 32 * 2**20
-
-
-@dataclass(frozen=True)
-class Digests:
-    """The digests of a file in hexadecimal; ``md5`` is empty where nobody needs it."""
-
-    sha256: str
-    md5: str = ""
-
-    def fit(self, record: WeightsSpec) -> bool | None:
-        """Return whether they are what ``record`` promises; None if it promises nothing that was computed."""
-        if record.sha256 is not None:
-            return self.sha256.startswith(record.sha256)
-        return self.md5 == record.md5 if record.md5 and self.md5 else None
-
-
-def digests_of(path: Path, *, md5: bool = False) -> Digests:
-    """Return the digests of a file, or of the files that a checkpoint is made of, taken one after another."""
-    from zoo.weights.formats import files_of
-
-    hashes = [hashlib.sha256(), *([hashlib.md5(usedforsecurity=False)] if md5 else [])]
-    for part in files_of(path):
-        with part.open("rb") as file:
-            while block := file.read(2**20):
-                for each in hashes:
-                    each.update(block)
-    return Digests(*(each.hexdigest() for each in hashes))
 
 
 @dataclass(frozen=True)
@@ -67,8 +41,10 @@ class Source:
     @cached_property
     def _digesting(self) -> Future[Digests]:
         needs_md5 = bool(self.record and self.record.md5 and not self.record.sha256 and not self.promised)
+        from zoo.weights.formats import files_of
+
         with_one_thread = ThreadPoolExecutor(1, thread_name_prefix="zoo-digest")
-        future = with_one_thread.submit(digests_of, self.path, md5=needs_md5)
+        future = with_one_thread.submit(digests_of, *files_of(self.path), md5=needs_md5)
         with_one_thread.shutdown(wait=False)
         return future
 
@@ -132,9 +108,8 @@ def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str],
     """
     text = os.fspath(weights)
     is_remote = re.match(r"(https?|hf)://", text) is not None
-    asked = f"load the weights {_shown(text) if is_remote else text!r}" + (
-        f" into {model.qualified!r}" if model else ""
-    )
+    shown = without_password(text) if is_remote else text
+    asked = f"load the weights {shown!r}" + (f" into {model.qualified!r}" if model else "")
     if is_remote:
         record = next((entry.spec for entry in _tags(model) if entry.spec.source == text), None)
         return _fetched(asked, text, record)
@@ -145,11 +120,6 @@ def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str],
             if not Path(text).is_file():
                 raise
     return _of_path(asked, model, Path(text).expanduser())
-
-
-def _shown(url: str) -> str:
-    """Return ``url`` without the password that may stand in it."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
 def is_tag(text: str) -> bool:
@@ -184,7 +154,7 @@ def _fetched(asked: str, url: str, record: WeightsSpec | None) -> Source:
     file_name = record.file_name if record else url.rpartition("/")[2]
     digests = {"sha256": record.sha256, "md5": record.md5} if record else {}
     fetched = fetch(asked, url, file_name=file_name, **digests)
-    return Source(fetched.path, _shown(url), record, promised=fetched.sha256, certain=True)
+    return Source(fetched.path, without_password(url), record, promised=fetched.sha256, certain=True)
 
 
 def _of_path(asked: str, model: Entry[ModelSpec] | None, path: Path) -> Source:
@@ -202,7 +172,7 @@ def _of_path(asked: str, model: Entry[ModelSpec] | None, path: Path) -> Source:
     try:
         # Files of one name can be of two times, and want different options: then the digest says which it is.
         if len(named) > 1 or sum(file.stat().st_size for file in files) <= _SMALL:
-            digests = digests_of(path, md5=any(tag.md5 for tag in tags))
+            digests = digests_of(*files, md5=any(tag.md5 for tag in tags))
             known = [tag for tag in tags if digests.fit(tag)]
             if known:
                 return Source(path, str(path), known[0])

@@ -26,6 +26,7 @@ from urllib.parse import quote, unquote, urlsplit
 from zoo.errors import WeightsFileError
 from zoo.preferences import WeightsSettings, weights_folder, weights_settings, write_json
 from zoo.weights import downloads, hub
+from zoo.weights.digests import digests_of
 from zoo.weights.downloads import Address, MissingFileError, without_password
 
 log = logging.getLogger("zoo")
@@ -160,24 +161,21 @@ class _Wanted:
         Raises:
             WeightsFileError: if it is another file than the one promised or pinned, or no file of weights.
         """
-        with path.open("rb") as file:
-            found_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            found_md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        found = digests_of(path, md5=True)
         difference = None
-        if self.sha256 and not found_sha256.startswith(self.sha256):
-            difference = f"has the SHA-256 {found_sha256}, where {self.sha256} is promised"
-        elif self.md5 and found_md5 != self.md5:
-            difference = f"has the MD5 {found_md5}, where {self.md5} is promised"
-        elif self.pin and found_sha256 != self.pin.sha256:
-            difference = f"has the SHA-256 {found_sha256}, where {self.pin.sha256} was pinned on {self.pin.date}"
+        if self.sha256 and not found.sha256.startswith(self.sha256):
+            difference = f"has the SHA-256 {found.sha256}, where {self.sha256} is promised"
+        elif self.md5 and found.md5 != self.md5:
+            difference = f"has the MD5 {found.md5}, where {self.md5} is promised"
+        elif self.pin and found.sha256 != self.pin.sha256:
+            difference = f"has the SHA-256 {found.sha256}, where {self.pin.sha256} was pinned on {self.pin.date}"
             advice = f"if the new file is the right one, delete {self.pin_path} and ask again"
         if difference or not (self.sha256 or self.md5 or self.pin):
             self._check_opens(path, origin)
         if difference:
             raise WeightsFileError(self.asked, f"{origin} {difference}", advice)
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        return Pin(self.shown, found_sha256, found_md5, path.stat().st_size, self.file_name, today)
+        return Pin(self.shown, found.sha256, found.md5, path.stat().st_size, self.file_name, today)
 
     def _check_opens(self, path: Path, origin: str) -> None:
         from zoo.weights.formats import open_weights

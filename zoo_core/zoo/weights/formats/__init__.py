@@ -5,13 +5,13 @@ Nothing but arrays and their names is read: no pickled object, no layer configur
 
 from __future__ import annotations
 
-import importlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from zoo import registry
 from zoo.errors import WeightsFileError, ZooError, one_line
+from zoo.plugins import named
 from zoo.weights.formats.arrays import Array, StoredArray, WeightFile, aligned_empty, refuse
 from zoo.weights.formats.checkpoints import files_of_checkpoint, is_checkpoint, read_checkpoint
 from zoo.weights.formats.hdf5 import read_hdf5, read_keras_archive
@@ -100,8 +100,7 @@ def _guarded(name: str, distribution: str, reference: str) -> Reader:
 
     def read(path: Path) -> WeightFile:
         try:
-            module, _, function = reference.partition(":")
-            file = getattr(importlib.import_module(module), function)(path)
+            file = named(reference)(path)
             if not isinstance(file, WeightFile):
                 raise TypeError(f"{reference} returned {file!r}, which is no WeightFile")
         except ZooError:
