@@ -47,7 +47,7 @@ SIDE, BATCH, QUALITY = 224, 32, 90
 DETAIL = 0.8
 
 #: Keras' own result does not keep the aspect ratio either.
-SQUEEZE = Preprocessing(resize="squeeze")
+SQUEEZE = Preprocessing(resize="squeeze", exact=False)
 
 
 def main() -> int:

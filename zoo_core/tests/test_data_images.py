@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+import simplejpeg
+from PIL import Image
 
-from zoo.data.images import open_image, pixels_of, prepare, prepare_all
+from zoo.data.images import in_threads, open_image, pixels_of, prepare, prepare_all
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -132,7 +135,7 @@ def test_crop_takes_the_shorter_side_to_256_and_the_centre_of_224() -> None:
     mobilenet = Preprocessing(scale=1 / 127.5, mean=(1.0,))
     resized = image.resize((427, 256), Image.Resampling.BILINEAR).crop((101, 16, 325, 240))
     expected = np.asarray(resized, np.float64) / 127.5 - 1
-    np.testing.assert_allclose(prepare(image, mobilenet, (224, 224, 3), exact=True), expected, atol=1e-6)
+    np.testing.assert_allclose(prepare(image, mobilenet, (224, 224, 3)), expected, atol=1e-6)
     # Without what is cut off, the arithmetic rounds otherwise here and there.
     np.testing.assert_allclose(prepare(image, mobilenet, (224, 224, 3)), expected, atol=1.01 / 127.5)
 
@@ -200,17 +203,24 @@ def photograph(height: int, width: int, seed: int = 0) -> Image.Image:
     return Image.fromarray(np.asarray(pixels).astype(np.uint8))
 
 
+def both_ways(source: Any, preprocessing: Preprocessing, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return the pixels of a picture, decoded and resized exactly and not."""
+    exact, fast = (pixels_of(source, replace(preprocessing, exact=each), shape) for each in (True, False))
+    return exact.astype(int), fast.astype(int)
+
+
 @pytest.fixture
 def decoded_sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Note the sizes at which files are decoded."""
+    """Note the (width, height) at which JPEG files are decoded where they may be scaled."""
     sizes: list[tuple[int, int]] = []
-    transpose = ImageOps.exif_transpose
+    decode = simplejpeg.decode_jpeg
 
-    def noted(image: Image.Image, **options: bool) -> Image.Image | None:
-        sizes.append(image.size)
-        return transpose(image, **options)
+    def noted(*arguments: Any, **options: Any) -> Any:
+        pixels = decode(*arguments, **options)
+        sizes.append((pixels.shape[1], pixels.shape[0]))
+        return pixels
 
-    monkeypatch.setattr(ImageOps, "exif_transpose", noted)
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", noted)
     return sizes
 
 
@@ -231,10 +241,12 @@ def test_a_large_photograph_is_decoded_no_larger_than_needed(
     decoded_sizes: list[tuple[int, int]], size: tuple[int, int], preprocessing: Preprocessing, decoded: tuple[int, int]
 ) -> None:
     content = encoded(Image.new("RGB", size, (200, 100, 50)), "JPEG")
-    assert prepare(content, preprocessing, (64, 64, 3)).shape == (64, 64, 3)
-    prepare(content, preprocessing, (64, 64, 3), exact=True)
-    prepare(content, preprocessing, (None, None, 3))
-    assert decoded_sizes == [decoded, size, size]
+    scaled = replace(preprocessing, exact=False)
+    assert prepare(content, scaled, (64, 64, 3)).shape == (64, 64, 3)
+    prepare(content, preprocessing, (64, 64, 3))
+    assert decoded_sizes == [decoded]
+    prepare(content, scaled, (None, None, 3))
+    assert decoded_sizes == [decoded, size]
 
 
 @pytest.mark.parametrize("resize", ["crop", "squeeze"])
@@ -242,7 +254,7 @@ def test_a_large_photograph_is_decoded_no_larger_than_needed(
 def test_scaled_decoding_shows_the_same_picture(size: tuple[int, int], resize: str) -> None:
     content = encoded(photograph(*size), "JPEG", quality=95)
     pixels = Preprocessing(resize=resize)  # type: ignore[arg-type]
-    exact, scaled = (pixels_of(content, pixels, (96, 96, 3), exact=each).astype(int) for each in (True, False))
+    exact, scaled = both_ways(content, pixels, (96, 96, 3))
     assert np.abs(exact - scaled).mean() < 1
     shifted = np.abs(exact[:, 1:] - exact[:, :-1]).mean()
     assert np.abs(exact - scaled).mean() < shifted / 3  # it is nowhere moved by a pixel
@@ -254,16 +266,53 @@ def test_scaled_decoding_knows_which_way_is_up(orientation: int) -> None:
     exif[0x0112] = orientation
     content = encoded(photograph(301, 503), "JPEG", exif=exif, quality=95)
     shape = (64, 40, 3) if orientation < 5 else (40, 64, 3)
-    exact, scaled = (pixels_of(content, Preprocessing(), shape, exact=each).astype(int) for each in (True, False))
+    exact, scaled = both_ways(content, Preprocessing(), shape)
     assert np.abs(exact - scaled).mean() < 1
 
 
-@pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_scaled_decoding_takes_grey_and_cmyk(mode: str, decoded_sizes: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize(("mode", "decoded"), [("L", [(64, 64)]), ("CMYK", [])])
+def test_scaled_decoding_takes_grey_and_leaves_cmyk_to_pillow(
+    mode: str, decoded: list[tuple[int, int]], decoded_sizes: list[tuple[int, int]]
+) -> None:
     content = encoded(photograph(256, 256).convert(mode), "JPEG", quality=95)
-    exact, scaled = (prepare(content, RAW, (64, 64, 3), exact=each) for each in (True, False))
-    assert decoded_sizes == [(256, 256), (64, 64)]
+    exact, scaled = both_ways(content, RAW, (64, 64, 3))
+    assert decoded_sizes == decoded
     assert np.abs(exact - scaled).mean() < 2
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(50, 40), (150, 190), (300, 300)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_what_is_no_jpeg_is_resized_as_pillow_does(interpolation: str, size: tuple[int, int], channels: int) -> None:
+    pixels = np.asarray(photograph(200, 180).convert("RGBA"))
+    squeeze = Preprocessing(resize="squeeze", interpolation=interpolation)  # type: ignore[arg-type]
+    exact, fast = both_ways(pixels, squeeze, (*size, channels))
+    if interpolation == "nearest":
+        # A pixel whose centre falls on the border between two may come from either.
+        assert (exact != fast).mean() < 0.05
+    else:
+        assert np.abs(exact - fast).max() <= (1 if interpolation == "bilinear" else 3)
+
+
+def test_pixels_stay_when_the_next_file_is_decoded() -> None:
+    contents = [encoded(Image.new("RGB", (32, 32), (grey, grey, grey)), "JPEG") for grey in (10, 200)]
+    dark, light = (pixels_of(each, replace(RAW, exact=False), (32, 32, 3)) for each in contents)
+    assert (dark.max(), light.min()) == (10, 200)
+
+
+def test_after_a_failure_in_threads_nothing_more_begins_and_the_first_is_raised() -> None:
+    begun = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item in (3, 4):
+            raise ValueError(item)
+        return item
+
+    assert in_threads(lambda item: item + 1, range(5)) == [1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="3"):
+        in_threads(work, range(1000))
+    assert len(begun) < 100
 
 
 def test_a_large_photograph_that_is_cut_off_is_named(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import zoo
 from zoo import pictures
 from zoo.data import Dataset, Split
 from zoo.documents import Code, Heading, Items, Paragraph, Snippet, Strong, Table, markdown, page
+from zoo.evaluation import outputs_of
 from zoo.metrics import Bin
 from zoo.subject import Subject
 from zoo.transfer import reports
@@ -160,7 +161,8 @@ def test_a_training_that_was_stopped_in_its_first_epoch_has_a_report_without_cur
     run: zoo.Run, data: Dataset
 ) -> None:
     subject = Subject(run.model, run.build)
-    drawn = reports.drawings(subject, data, [], run.metrics)
+    answers = outputs_of(subject, data.splits["validation"], 32)
+    drawn = reports.drawings(subject, data, "validation", [], run.metrics, answers)
     assert set(drawn) == {"confusion.png", "calibration.png", "mistakes.png", "predictions.png"}
     stopped = replace(run, history=[], pictures=drawn, info={**run.info, "interrupted": True})
     text = reports.markdown(stopped)

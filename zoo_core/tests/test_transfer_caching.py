@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -157,3 +158,20 @@ def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_b
         np.array_equal(one, other) for one, other in zip(values, values_of(without.model.variables), strict=True)
     )
     assert with_cache.metrics == without.metrics
+
+
+@pytest.mark.parametrize("strategy", ["head", "last_layers"])
+def test_the_figures_of_a_run_are_those_of_its_model_on_the_pictures(pictures: zoo.Dataset, strategy: str) -> None:
+    data = replace(pictures, test=None)
+    run = zoo.transfer("resnet20_cifar", data, strategy, epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))
+    again = zoo.evaluate(run, data)
+    assert (again.split, again.top1, again.confusion) == ("validation", run.metrics.top1, run.metrics.confusion)
+    assert run.metrics.loss == pytest.approx(again.loss, rel=1e-5)
+
+
+def test_held_out_samples_are_not_computed_again_for_the_figures(
+    pictures: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zoo.transfer.transferring.outputs_of", lambda *_: pytest.fail("the model is run again"))
+    data = replace(pictures, test=None)
+    zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))

@@ -267,7 +267,8 @@ def test_the_preprocessing_of_a_model_goes_over_to_the_run(low: zoo.Dataset) -> 
     model = zoo.build("mlp", classes=5)
     own = zoo.Preprocessing(channels="grey", scale=1 / 16, crop_fraction=1.0)
     annotate(model, preprocessing=own)
-    assert train(model, low).build.preprocessing == own
+    for exact in (True, False):
+        assert train(model, low, exact=exact).build.preprocessing == replace(own, exact=exact)
 
 
 def test_pictures_in_files_and_in_memory_train_alike(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import keras
 
     from zoo.transfer.runs import Run
+
+#: What a model puts out for some samples of a split, by their indices: ``(N, outputs)``.
+OutputsOf: TypeAlias = Callable[[NDArray[np.intp]], NDArray[np.float32]]
 
 #: How many numbers a classifier puts out before they are reduced to what its figures need.
 _OUTPUTS = 2**22
@@ -66,16 +69,33 @@ def evaluate(
     asked = f"evaluate {name_of(model_or_run)} on {dataset.name!r}"
     part, samples = held_out(asked, dataset, split)
     subject = subject_of(asked, model_or_run, weights)
+    return measure(asked, subject, dataset, part, samples, outputs_of(subject, samples, batch_size))
+
+
+def outputs_of(subject: Subject, samples: Split, batch_size: int) -> OutputsOf:
+    """Return what gives the outputs of a model for some of the ``samples``."""
+    shape, preprocessing = subject.build.options["input_shape"], subject.build.preprocessing
+
+    def compute(chosen: NDArray[np.intp]) -> NDArray[np.float32]:
+        return subject.outputs(batches(samples.take(chosen), preprocessing, shape, batch_size=batch_size))
+
+    return compute
+
+
+def measure(
+    asked: str, subject: Subject, dataset: Dataset, part: str, samples: Split, outputs_of: OutputsOf
+) -> Metrics:
+    """Return how good a model is on the ``samples``, a ``part`` of ``dataset``; raises as :func:`evaluate` does."""
     check_task(asked, subject, dataset)
+    # What all outputs are does not fit into memory.
+    step = max(1, _OUTPUTS // subject.class_count)
+    parts = [np.arange(start, min(start + step, len(samples))) for start in range(0, len(samples), step)]
     if subject.is_regression:
-        predicted = [np.ravel(outputs) for _, outputs in _outputs(subject, samples, batch_size)]
+        predicted = [np.ravel(outputs_of(chosen)) for chosen in parts]
         metrics = regression(part, np.concatenate(predicted).astype(np.float64), samples.labels.astype(np.float64))
     else:
         labels = _class_indices(asked, subject, dataset)[samples.labels.astype(np.int64)]
-        said = [
-            answers_of(subject.probabilities(outputs), labels[chosen])
-            for chosen, outputs in _outputs(subject, samples, batch_size)
-        ]
+        said = [answers_of(subject.probabilities(outputs_of(chosen)), labels[chosen]) for chosen in parts]
         names = subject.build.class_names or dataset.class_names
         metrics = classification(dataset.task, part, names, joined(said), _names(samples))
     return replace(metrics, samples=_digest(samples, dataset))
@@ -158,18 +178,6 @@ def _without_key(name: str) -> str:
 def _without_remark(name: str) -> str:
     """Return a name without what weights add to homonyms: ``crane (bird)`` is a crane."""
     return _plain(name).partition(" (")[0]
-
-
-def _outputs(subject: Subject, samples: Split, batch_size: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Yield the outputs for a part of the samples after the other; what all of them are does not fit into memory."""
-    shape, preprocessing = subject.build.options["input_shape"], subject.build.preprocessing
-    step = batch_size * max(1, _OUTPUTS // (batch_size * subject.class_count)) if batch_size > 0 else len(samples)
-    for start in range(0, len(samples), step):
-        chosen = slice(start, start + step)
-        part = Split(samples.inputs[chosen], samples.labels[chosen])
-        # Published figures are those of whole decoded pictures; of 200 photographs, scaled decoding turns one over.
-        data = batches(part, preprocessing, shape, batch_size=batch_size, exact=True)
-        yield chosen, subject.outputs(data)
 
 
 def _names(samples: Split) -> list[str] | None:

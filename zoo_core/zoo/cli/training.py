@@ -75,6 +75,7 @@ _OPTIONS_OF_TRAINING = (
     click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread of each label over all classes."),
     click.option("--l1", type=float, help="Penalty on the sizes of kernels."),
     click.option("--l2", type=float, help="Penalty on the squares of kernels."),
+    click.option("--exact", is_flag=True, default=None, help="Decode and resize every pixel, as reference figures."),
     click.option("--mixed-precision", is_flag=True, default=None, help="16 bits where the device is faster with them."),
     click.option("--accumulate", type=int, metavar="BATCHES", help="Average so many gradients before a step."),
     click.option("--tensorboard", metavar="FOLDER", help="Write logs for TensorBoard."),

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
+import cykooz_resizer
 import numpy as np
+import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -36,12 +41,28 @@ _RESAMPLING = {
     "bicubic": Image.Resampling.BICUBIC,
 }
 
+#: The same without Pillow, six times as fast and at most one grey value away.
+_FAST_RESAMPLING = {
+    "nearest": cykooz_resizer.ResizeAlg.nearest(),
+    "bilinear": cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.bilinear),
+    "bicubic": cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.catmull_rom),
+}
+_PIXEL_TYPES = {
+    1: cykooz_resizer.PixelType.U8,
+    3: cykooz_resizer.PixelType.U8x3,
+    4: cykooz_resizer.PixelType.U8x4,
+}
+
+#: The names of simplejpeg for the modes of Pillow.
+_COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
+
+#: Each thread decodes into memory of its own, which it keeps up to this many bytes.
+_KEPT = 8 * 2**20
+_OF_THREAD = threading.local()
+
 #: The tag of EXIF for how the camera was held, and its values where height and width change places, where what stands
 #: left in the upright picture comes last in the file's rows or columns, and where what stands above does.
 _ORIENTATION, _ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 0x0112, (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
-
-#: What shrinks to less than a quarter is averaged in whole boxes of pixels first, down to no less than twice the size.
-_REDUCING_GAP = 2.0
 
 #: (width, height) of a picture, and which size is enough of it.
 Size: TypeAlias = tuple[int, int]
@@ -59,6 +80,13 @@ class _Whole:
     scale: int = 1
     left: float = 0.0
     top: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """What stands where a result would."""
+
+    error: Exception
 
 
 A = TypeVar("A")
@@ -81,7 +109,7 @@ def open_image(source: Picture, *, name: str | None = None) -> Image.Image:
             another shape or range.
         ArgumentError: if ``source`` is something else altogether.
     """
-    return _opened(source, name)[0]
+    return _opened(source, name)
 
 
 def digest_of_image(path: str | os.PathLike[str]) -> str:
@@ -103,53 +131,42 @@ def digest_of_image(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def pixels_of(
-    source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...], *, exact: bool = False
-) -> NDArray[np.uint8]:
+def pixels_of(source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> NDArray[np.uint8]:
     """Return a picture's ``(H, W, C)`` of ``input_shape`` before normalisation: grey, RGB, or RGB and the opacity.
 
     A height or width of None is the picture's own. One channel is grey, whatever ``preprocessing.channels`` says, and
     grey is repeated for three. The fourth channel is 255 where the picture is opaque; with fewer channels, what is
     transparent becomes white.
 
-    A JPEG file that is at least twice as large as needed is decoded at a half, a quarter or an eighth of its size (of
-    its frequencies, those are used that the smaller picture can show), and the antialiased resize does the rest.
-    ``exact`` decodes and resizes every pixel, for equality with pipelines that do so.
-
     Raises:
         DataError: as :func:`open_image`.
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
     height, width, channels = _checked(input_shape)
-    enough = None if exact else lambda size: resized_and_cut(size, preprocessing, height, width)[0]
-    image, whole = _opened(source, enough=enough, opacity=channels == 4)
     grey = channels == 1 or preprocessing.channels == "grey"
-    if channels == 4:
-        opacity = np.asarray(_resized(image, whole, preprocessing, height, width, exact))
-        if not grey:
-            return opacity
-        opacity, image = opacity[:, :, 3:], image.convert("RGB")
-    image = _resized(_in_mode(image, "L" if grey else "RGB"), whole, preprocessing, height, width, exact)
-    pixels = np.asarray(image)
-    if not grey:
+    mode = "RGBA" if channels == 4 else "L" if grey else "RGB"
+    if preprocessing.exact:
+        pixels = _resized_exactly(_in_mode(_opened(source, opacity=mode == "RGBA"), mode), preprocessing, height, width)
+    else:
+        decoded, whole = _scaled(source, mode, lambda size: resized_and_cut(size, preprocessing, height, width)[0])
+        pixels = _resized(decoded, whole, preprocessing, height, width)
+    if not grey or channels == 1:
         return pixels
-    pixels = np.repeat(pixels[:, :, None], min(channels, 3), axis=2)
-    return np.concatenate([pixels, opacity], axis=2) if channels == 4 else pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    luminance = np.asarray(Image.fromarray(pixels[:, :, :3]).convert("L"))
+    return np.dstack([luminance, luminance, luminance, pixels[:, :, 3]])
 
 
-def prepare(
-    source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...], *, exact: bool = False
-) -> NDArray[np.float32]:
+def prepare(source: Picture, preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> NDArray[np.float32]:
     """Return a picture as a model takes it: :func:`pixels_of` it, normalised; raises as that does."""
-    return normalise(pixels_of(source, preprocessing, input_shape, exact=exact), preprocessing)
+    return normalise(pixels_of(source, preprocessing, input_shape), preprocessing)
 
 
 def prepare_all(
     images: Iterable[Picture],
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
-    *,
-    exact: bool = False,
 ) -> NDArray[np.float32]:
     """Return the pictures as one batch ``(N, H, W, C)``, decoded in parallel.
 
@@ -157,15 +174,13 @@ def prepare_all(
         DataError: as :func:`open_image`, and if the pictures differ in size and ``input_shape`` leaves theirs.
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
-    return normalise(pixels_of_all(images, preprocessing, input_shape, exact=exact), preprocessing)
+    return normalise(pixels_of_all(images, preprocessing, input_shape), preprocessing)
 
 
 def pixels_of_all(
     images: Iterable[Picture],
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
-    *,
-    exact: bool = False,
 ) -> NDArray[np.uint8]:
     """Return :func:`pixels_of` the pictures as one batch ``(N, H, W, C)``; raises as :func:`prepare_all` does."""
     height, width, channels = _checked(input_shape)
@@ -175,7 +190,7 @@ def pixels_of_all(
         same_channels = images.shape[3] == channels and (channels == 1 or preprocessing.channels != "grey")
         if whole and same_size and same_channels:
             return images
-    return stacked(in_threads(lambda each: pixels_of(each, preprocessing, input_shape, exact=exact), images))
+    return stacked(in_threads(lambda each: pixels_of(each, preprocessing, input_shape), images))
 
 
 def stacked(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -207,8 +222,34 @@ def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Pr
 
 
 def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Return ``function`` of each item, in order, computed on a few threads: Pillow decodes outside Python's lock."""
-    return list(_threads().map(function, items))
+    """Return ``function`` of each item, in order, computed on a few threads: decoders work outside Python's lock."""
+    waiting = list(items)
+    results: list[Any] = [None] * len(waiting)
+    indices = iter(range(len(waiting)))
+
+    def work() -> None:
+        for index in indices:
+            try:
+                results[index] = function(waiting[index])
+            except Exception as error:
+                results[index] = _Failed(error)
+                begin_no_more()
+
+    def begin_no_more() -> None:
+        deque(indices, maxlen=0)
+
+    # One task a thread, and not one an item, which would cost a tenth of the time.
+    tasks = [_threads().submit(work) for _ in range(min(_cores(), len(waiting)))]
+    try:
+        for task in tasks:
+            task.result()
+    finally:
+        begin_no_more()
+    # All before the first that failed had begun, and have ended.
+    for result in results:
+        if isinstance(result, _Failed):
+            raise result.error
+    return results
 
 
 def resized_and_cut(
@@ -236,27 +277,39 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _opened(
-    source: Picture, name: str | None = None, *, enough: Enough | None = None, opacity: bool = False
-) -> tuple[Image.Image, _Whole]:
-    """Return the picture upright, a JPEG file scaled to what is ``enough``, and which whole picture it shows."""
-    if name is None:
-        name = str(source) if isinstance(source, (str, os.PathLike)) else "the picture"
-    with _naming(name):
+def _opened(source: Picture, name: str | None = None, *, opacity: bool = False) -> Image.Image:
+    """Return the picture upright and in 8 bits, as :func:`_plain` gives it."""
+    with _naming(name or _name_of(source)):
         if isinstance(source, np.ndarray):
-            source = _from_array(source)
+            return _plain(_from_array(source), opacity)
         if isinstance(source, Image.Image):
-            image = _plain(ImageOps.exif_transpose(source), opacity)
-            return image, _Whole(image.size)
+            return _plain(ImageOps.exif_transpose(source), opacity)
         if isinstance(source, (str, os.PathLike, bytes)):
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
                 _refuse_bomb(image)
-                whole = _scale(image, enough) if enough and image.format in ("JPEG", "MPO") else None
                 ImageOps.exif_transpose(image, in_place=True)
-                upright = _plain(image, opacity)
-                return upright, whole or _Whole(upright.size)
+                return _plain(image, opacity)
     found = f"a {type(source).__name__} is no picture"
-    raise ArgumentError(f"open {name}", found, "pass a path, bytes, an array or a Pillow image")
+    raise ArgumentError(f"open {name or _name_of(source)}", found, "pass a path, bytes, an array or a Pillow image")
+
+
+def _scaled(source: Picture, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], _Whole]:
+    """Return the pixels ``(H, W, C)`` of the picture upright, a JPEG file at what is ``enough``, and what they show."""
+    name = _name_of(source)
+    if isinstance(source, (str, os.PathLike)):
+        with _naming(name):
+            source = Path(source).read_bytes()
+    if isinstance(source, bytes):
+        with _naming(name):
+            found = _scaled_jpeg(source, mode, enough)
+        if found is not None:
+            return found
+    image = _in_mode(_opened(source, name, opacity=mode == "RGBA"), mode)
+    return _with_channels(np.asarray(image)), _Whole(image.size)
+
+
+def _name_of(source: Picture) -> str:
+    return str(source) if isinstance(source, (str, os.PathLike)) else "the picture"
 
 
 @contextmanager
@@ -282,25 +335,54 @@ def _refuse_bomb(image: Image.Image) -> None:
         raise ValueError(f"it claims {image.width}x{image.height} pixels, and more than {most:,} are not read")
 
 
-def _scale(image: Image.Image, enough: Enough) -> _Whole:
-    """Have a JPEG file decoded at the least legal scale that leaves ``enough``, and return what it will show."""
-    orientation = image.getexif().get(_ORIENTATION)
-    turned = orientation in _ON_ITS_SIDE
-    size = _swapped(image.size, turned)
-    drafted = image.draft(None, _swapped(enough(size), turned))
-    if drafted is None:
-        return _Whole(size)
-    decoded, covered = _swapped(image.size, turned), _swapped(drafted[1][2:], turned)
-    return _Whole(
-        size,
-        scale=round(size[0] / covered[0]),
-        left=decoded[0] - covered[0] if orientation in _FROM_THE_RIGHT else 0,
-        top=decoded[1] - covered[1] if orientation in _FROM_BELOW else 0,
-    )
+def _scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], _Whole] | None:
+    """Return a JPEG file decoded at the least legal scale that leaves ``enough``, and what the pixels show.
+
+    They lie in memory that the next file of the thread is decoded into. None stands for whatever else it is: another
+    format, colours for the printer, damage. Pillow knows what to do then.
+    """
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        _refuse_bomb(image)
+        if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
+            return None
+        orientation = image.getexif().get(_ORIENTATION)
+        width, height = image.size
+    wanted = _swapped(enough(_swapped((width, height), orientation in _ON_ITS_SIDE)), orientation in _ON_ITS_SIDE)
+    scale = next((each for each in (8, 4, 2) if each <= min(width // wanted[0], height // wanted[1])), 1)
+    least = -(-width // scale), -(-height // scale)
+    memory = _memory(least[0] * least[1] * len(mode))
+    try:
+        pixels = simplejpeg.decode_jpeg(content, _COLOURS[mode], min_width=least[0], min_height=least[1], buffer=memory)
+    except ValueError:
+        return None
+    beyond = least[0] - width / scale, least[1] - height / scale
+    size = width, height
+    if orientation in _ON_ITS_SIDE:
+        pixels, size, beyond = pixels.swapaxes(0, 1), _swapped(size), _swapped(beyond)
+    whole = _Whole(size, scale)
+    if orientation in _FROM_THE_RIGHT:
+        pixels, whole = pixels[:, ::-1], replace(whole, left=beyond[0])
+    if orientation in _FROM_BELOW:
+        pixels, whole = pixels[::-1], replace(whole, top=beyond[1])
+    return pixels, whole
 
 
-def _swapped(size: tuple[A, A], swap: bool) -> tuple[A, A]:
-    return (size[1], size[0]) if swap else size
+def _memory(size: int) -> bytearray:
+    """Return at least ``size`` bytes, the same again if they suffice: fresh memory costs as much as the decoding."""
+    memory: bytearray = getattr(_OF_THREAD, "memory", bytearray())
+    if len(memory) < size:
+        memory = bytearray(size)
+        if size <= _KEPT:
+            _OF_THREAD.memory = memory
+    return memory
+
+
+def _swapped(pair: tuple[A, A], swap: bool = True) -> tuple[A, A]:
+    return (pair[1], pair[0]) if swap else pair
+
+
+def _with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _plain(image: Image.Image, opacity: bool = False) -> Image.Image:
@@ -352,30 +434,42 @@ def _checked(input_shape: tuple[int | None, ...]) -> tuple[int | None, int | Non
     return sizes[0], sizes[1], input_shape[2]
 
 
+def _resized_exactly(
+    image: Image.Image, preprocessing: Preprocessing, height: int | None, width: int | None
+) -> NDArray[np.uint8]:
+    """Return the pixels ``(height, width, C)`` of a picture that is resized as a whole, by Pillow, and then cut."""
+    scaled, cut = resized_and_cut(image.size, preprocessing, height, width)
+    left, top = (scaled[0] - cut[0]) // 2, (scaled[1] - cut[1]) // 2
+    image = image.resize(scaled, _RESAMPLING[preprocessing.interpolation])
+    return _with_channels(np.asarray(image.crop((left, top, left + cut[0], top + cut[1]))))
+
+
 def _resized(
-    image: Image.Image,
+    pixels: NDArray[np.uint8],
     whole: _Whole,
     preprocessing: Preprocessing,
     height: int | None,
     width: int | None,
-    exact: bool,
-) -> Image.Image:
-    """Return a picture at ``(height, width)``; one that has that size already is not resampled."""
-    scaled, wanted = resized_and_cut(whole.size, preprocessing, height, width)
-    resampling = _RESAMPLING[preprocessing.interpolation]
-    left, top = (scaled[0] - wanted[0]) // 2, (scaled[1] - wanted[1]) // 2
-    right, bottom = left + wanted[0], top + wanted[1]
-    if exact:
-        return image.resize(scaled, resampling).crop((left, top, right, bottom))
+) -> NDArray[np.uint8]:
+    """Return the same, nearly, from what of the decoded pixels is left in the end; no pixel is resampled in vain."""
+    scaled, cut = resized_and_cut(whole.size, preprocessing, height, width)
+    left, top = (scaled[0] - cut[0]) // 2, (scaled[1] - cut[1]) // 2
+    if scaled == whole.size and whole.scale == 1:
+        return pixels[top : top + cut[1], left : left + cut[0]].copy()
     across, down = (side / whole.scale / final for side, final in zip(whole.size, scaled, strict=True))
-    # What is cut off is not computed. Rounding must not carry the box over the border.
-    box = (
-        whole.left + left * across,
-        whole.top + top * down,
-        min(whole.left + right * across, image.width),
-        min(whole.top + bottom * down, image.height),
+    start = whole.left + left * across, whole.top + top * down
+    # Rounding must not carry the box over the border.
+    box = cykooz_resizer.CropBox(
+        *start, min(cut[0] * across, pixels.shape[1] - start[0]), min(cut[1] * down, pixels.shape[0] - start[1])
     )
-    return image.resize(wanted, resampling, box, _REDUCING_GAP)
+    kind = _PIXEL_TYPES[pixels.shape[2]]
+    resized = cykooz_resizer.ImageData(*cut, kind)
+    cykooz_resizer.Resizer().resize(
+        cykooz_resizer.ImageData(pixels.shape[1], pixels.shape[0], kind, pixels.tobytes()),
+        resized,
+        cykooz_resizer.ResizeOptions(_FAST_RESAMPLING[preprocessing.interpolation], crop_box=box),
+    )
+    return np.frombuffer(resized.get_buffer(), np.uint8).reshape(cut[1], cut[0], -1)
 
 
 def _normalise_into(
@@ -383,15 +477,26 @@ def _normalise_into(
 ) -> None:
     """Write the normalised ``pixels`` of one picture into ``values``."""
     bgr = preprocessing.channels == "bgr" and pixels.shape[2] >= 3
-    values[...] = pixels[:, :, [2, 1, 0, 3][: pixels.shape[2]]] if bgr else pixels
-    values *= np.float32(preprocessing.scale)
+    if bgr:
+        values[:, :, :3], values[:, :, 3:] = pixels[:, :, 2::-1], pixels[:, :, 3:]
+    else:
+        values[...] = pixels
+    # Whole rows at once: steps over three values each would take seven times as long.
+    rows = values.reshape(len(values), -1)
+    if preprocessing.scale != 1:
+        rows *= np.float32(preprocessing.scale)
     if preprocessing.per_image:
-        std = max(values.std(), np.float32(1 / np.sqrt(values.size)))
-        values -= values.mean()
-        values /= std
+        std = max(rows.std(), np.float32(1 / np.sqrt(rows.size)))
+        rows -= rows.mean()
+        rows /= std
         return
-    values -= _per_channel("mean", preprocessing.mean, values.shape[-1])
-    values /= _per_channel("std", preprocessing.std, values.shape[-1])
+    width, channels = values.shape[1:]
+    mean = _per_channel("mean", preprocessing.mean, channels)
+    std = _per_channel("std", preprocessing.std, channels)
+    if mean.any():
+        rows -= np.tile(mean, width if len(mean) > 1 else 1)
+    if (std != 1).any():
+        rows /= np.tile(std, width if len(std) > 1 else 1)
 
 
 def _per_channel(what: str, values: tuple[float, ...], channels: int) -> NDArray[np.float32]:

@@ -25,7 +25,6 @@ def batches(
     seed: int = 0,
     augmentation: Augmentation | None = None,
     keep: bool = False,
-    exact: bool = False,
 ) -> Any:
     """Return a ``keras.utils.PyDataset`` of ``(x, y)``: ``x`` float32 of ``input_shape``, ``y`` the split's labels.
 
@@ -52,7 +51,6 @@ def batches(
             asked for.
         keep: whether the pixels of image files are kept for the later epochs (:class:`zoo.data.pixels.Pixels`), which
             are the same as without.
-        exact: whether pictures are decoded without scaling (:func:`zoo.data.images.pixels_of`).
 
     Raises:
         ArgumentError: if ``batch_size`` is not positive, or the model does not take what the split holds.
@@ -88,7 +86,7 @@ def batches(
             samples = self.order[index * batch_size :][:batch_size]
             if preprocessing is None:
                 return arrays(split.take(samples), None, input_shape)
-            pixels: NDArray[Any] = _pixels(split, samples, preprocessing, input_shape, exact, kept)
+            pixels: NDArray[Any] = _pixels(split, samples, preprocessing, input_shape, kept)
             if augment is not None:
                 pixels = augment(pixels, (seed, max(self.epoch, 0), index))
             return normalise(pixels, preprocessing), split.labels[samples]
@@ -122,14 +120,12 @@ def arrays(
     split: Split,
     preprocessing: Preprocessing | None,
     input_shape: tuple[int | None, ...],
-    *,
-    exact: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Return the whole split as the ``(x, y)`` of one batch; raises as :func:`batches` does."""
     _check_fit(split.inputs, preprocessing, input_shape)
     if _are_rows(split.inputs) or preprocessing is None:
         return np.asarray(split.inputs, np.float32), split.labels
-    return prepare_all(split.inputs, preprocessing, input_shape, exact=exact), split.labels
+    return prepare_all(split.inputs, preprocessing, input_shape), split.labels
 
 
 def _pixels(
@@ -137,17 +133,16 @@ def _pixels(
     samples: NDArray[np.intp],
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
-    exact: bool,
     kept: Pixels | None,
 ) -> NDArray[np.uint8]:
     """Return the pixels of some samples, from those that are kept if they are, and keep them else."""
     if kept is None:
-        return pixels_of_all(split.take(samples).inputs, preprocessing, input_shape, exact=exact)
+        return pixels_of_all(split.take(samples).inputs, preprocessing, input_shape)
 
     def one(sample: int) -> NDArray[np.uint8]:
         pixels = kept.get(sample)
         if pixels is None:
-            pixels = pixels_of(split.inputs[sample], preprocessing, input_shape, exact=exact)
+            pixels = pixels_of(split.inputs[sample], preprocessing, input_shape)
             kept.put(sample, pixels)
         return pixels
 

@@ -207,6 +207,16 @@ def _array(folder: Path | None, number: int, shape: tuple[int, ...]) -> NDArray[
     return np.lib.format.open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float32, shape=shape)
 
 
+def outputs_above(cut: Cut, features: Features, batch_size: int, samples: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return what the model puts out for some samples, from their features."""
+    outputs = []
+    for start in range(0, len(samples), batch_size):
+        chosen = samples[start : start + batch_size]
+        filled = np.concatenate([chosen, np.repeat(chosen[-1:], batch_size - len(chosen))])
+        outputs.append(cut.rest.predict_on_batch(features.take(filled))[: len(chosen)])
+    return np.concatenate(outputs)
+
+
 def cached_batches(features: Features, split: Split, like: Any, batch_size: int, views: int = 1) -> Any:
     """Return ``like``, the batches of ``split``, with features in place of pictures: the same samples, the same order.
 

@@ -37,6 +37,7 @@ class TrainingOptions:
     - ``class_weights``: ``"balanced"``, or the weight of each class by name;
     - ``label_smoothing``: the share of each label that is spread over all classes;
     - ``l1``, ``l2``: penalties on the kernels that learn;
+    - ``exact``: decode and resize every pixel of a photograph, as reference pipelines do, and not only what is needed;
     - ``mixed_precision``: compute in 16 bits where the device is faster with them;
     - ``accumulate``: batches whose gradients are averaged before a step;
     - ``tensorboard``: a folder for TensorBoard's logs.
@@ -57,6 +58,7 @@ class TrainingOptions:
     label_smoothing: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
+    exact: bool = False
     mixed_precision: bool = False
     accumulate: int = 1
     tensorboard: str | None = None

@@ -16,9 +16,8 @@ import numpy as np
 from zoo import documents, pictures
 from zoo.data import Dataset, Split
 from zoo.data.images import open_image
-from zoo.data.pipeline import arrays
 from zoo.documents import Block, Code, Figure, Heading, Items, Paragraph, Snippet, Strong, Table, Words
-from zoo.evaluation import Metrics, held_out, readable
+from zoo.evaluation import Metrics, OutputsOf, readable
 from zoo.prediction import named
 from zoo.records import RECORD
 from zoo.subject import Subject
@@ -38,17 +37,22 @@ _POINTS = 2_000
 
 
 def drawings(
-    subject: Subject, dataset: Dataset, history: Sequence[dict[str, Any]], metrics: Metrics | None
+    subject: Subject,
+    dataset: Dataset,
+    part: str,
+    history: Sequence[dict[str, Any]],
+    metrics: Metrics | None,
+    outputs_of: OutputsOf,
 ) -> dict[str, bytes]:
     """Return the PNGs of a run by file name.
 
-    ``curves.png`` are the losses and accuracies of the epochs; ``predictions.png`` shows held-out samples with what was
-    predicted of them. With ``metrics`` of a classifier come ``confusion.png``, ``calibration.png`` and, for pictures
-    some of which were mistaken, ``mistakes.png``.
+    ``curves.png`` are the losses and accuracies of the epochs; ``predictions.png`` shows samples of ``part`` with what
+    was predicted of them. With ``metrics`` of a classifier come ``confusion.png``, ``calibration.png`` and, for
+    pictures some of which were mistaken, ``mistakes.png``.
     """
-    part, samples = held_out(f"draw {dataset.name!r}", dataset)
+    samples = dataset.splits[part]
     title = f"{subject.build.spec.name} on {dataset.name}, {part} samples"
-    drawn = _predictions(subject, dataset, samples, metrics, title)
+    drawn = _predictions(subject, dataset, samples, metrics, outputs_of, title)
     if history:  # a training that was stopped in its first epoch has none
         drawn["curves.png"] = pictures.curves(history)
     if metrics is None or subject.is_regression:
@@ -76,17 +80,22 @@ def count_parameters(model: keras.Model, phases: Iterable[Mapping[str, Any]]) ->
 
 
 def _predictions(
-    subject: Subject, dataset: Dataset, samples: Split, metrics: Metrics | None, title: str
+    subject: Subject,
+    dataset: Dataset,
+    samples: Split,
+    metrics: Metrics | None,
+    outputs_of: OutputsOf,
+    title: str,
 ) -> dict[str, bytes]:
-    preprocessing, shape = subject.build.preprocessing, subject.build.options["input_shape"]
+    preprocessing = subject.build.preprocessing
     if preprocessing is None and not subject.is_regression:
         if metrics is None:
             return {}
         return {"predictions.png": pictures.class_bars(metrics.per_class, f"{title}: recognised")}
     count = min(_POINTS if preprocessing is None else _PICTURES, len(samples))
     # Evenly spaced, so that samples that lie class by class show every class.
-    chosen = samples.take(np.linspace(0, len(samples) - 1, count).astype(int))
-    outputs = subject.outputs(arrays(chosen, preprocessing, shape)[0])
+    indices = np.linspace(0, len(samples) - 1, count).astype(np.intp)
+    chosen, outputs = samples.take(indices), outputs_of(indices)
     if subject.is_regression:
         target = dataset.table.target if dataset.table else "value"
         return {"predictions.png": pictures.scatter(chosen.labels, np.ravel(outputs), target, title)}

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +22,9 @@ from zoo.building import Build
 from zoo.data import Dataset, Split
 from zoo.data.pipeline import batches
 from zoo.errors import PluginError, RunError, ZooError, one_line
-from zoo.evaluation import readable
+from zoo.evaluation import OutputsOf, readable
 from zoo.plugins import named
-from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract
+from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract, outputs_above
 from zoo.transfer.checkpoints import State, put, save_state, touched, values_of
 from zoo.transfer.compiling import class_weights_of, compile_for, penalised
 from zoo.transfer.options import TrainingOptions
@@ -30,6 +32,19 @@ from zoo.transfer.phases import ALL, Phase, freeze, leaf_layers
 from zoo.transfer.scaling import Scale, scale_of
 
 History = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training has come to: a record of each epoch, and whether Ctrl-C ended it.
+
+    ``outputs_of`` gives the trained model's outputs for validation samples out of their cached features, where there
+    are such.
+    """
+
+    history: History
+    interrupted: bool
+    outputs_of: OutputsOf | None
 
 
 class Interrupted(Exception):  # noqa: N818 (it is no error: the user asks for the end)
@@ -50,8 +65,8 @@ def train(
     callbacks: Iterable[keras.callbacks.Callback] = (),
     state: State | None = None,
     folder: Path | None = None,
-) -> tuple[History, bool]:
-    """Run ``phases`` on ``model`` in place; return what was measured in each epoch, and whether it was interrupted.
+) -> Trained:
+    """Run ``phases`` on ``model`` in place and return what was measured in each epoch.
 
     An epoch's record has ``epoch`` (from 1 on, through all phases), ``phase``, ``learning_rate``, ``seconds``,
     ``loss`` and ``accuracy``, or for a regression ``mae`` in the target's unit; with a validation split also those with
@@ -83,7 +98,7 @@ def train(
         put(asked, variables, state.weights)
     feed = _Feed(asked, build, training, validation, batch_size, seed, options)
     shown = _Shown(state.history, sum(phase.epochs for phase in phases), len(feed.steps), progress)
-    interrupted = False
+    interrupted, cut = False, None
     with shown.bar, _interruptible() as stop:
         try:
             for number, phase in enumerate(phases):
@@ -126,7 +141,10 @@ def train(
     freeze(model, None)
     # Adam's memory is twice the size of the model, and would be saved with it.
     model.compiled, model.optimizer = False, None
-    return state.history, interrupted
+    has_features = feed.features[1] is not None
+    # Features in 16 bits are not those of the model that is kept, which computes in 32.
+    answers = feed.outputs_above(cut) if cut and has_features and not options.mixed_precision else None
+    return Trained(state.history, interrupted, answers)
 
 
 def cut_for(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut | None:
@@ -238,6 +256,10 @@ class _Feed:
         if cut is None:
             return self.steps
         return cached_batches(self.features[0], split, self.steps, self.batch_size, max(1, self.options.views))
+
+    def outputs_above(self, cut: Cut) -> OutputsOf:
+        """Return what gives the outputs of validation samples out of their features."""
+        return partial(outputs_above, cut, self.features[1], self.batch_size)
 
     def everything(self) -> tuple[Any, Any]:
         """Return the features and labels of all training samples, of all their views."""

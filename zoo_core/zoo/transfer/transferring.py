@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from zoo import registry
 from zoo.building import Build, annotate
 from zoo.data import Dataset, load_data
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, one_line
-from zoo.evaluation import evaluate
+from zoo.evaluation import held_out, measure, outputs_of
 from zoo.plugins import CORE, load_plugins, named
 from zoo.registry import Entry
 from zoo.specs import StrategySpec
@@ -176,6 +176,9 @@ def _transfer(
         with computing_in(asked, training.mixed_precision):
             model, head = adapted(base, build_options, dataset, chosen.spec.new_head)
         build = known_build(asked, model)
+        if build.preprocessing is not None:
+            annotate(model, preprocessing=replace(build.preprocessing, exact=training.exact))
+            build = known_build(asked, model)
         pictures: dict[str, bytes] = {}
 
         def phases_at(rate: float | None) -> list[Phase]:
@@ -209,7 +212,7 @@ def _transfer(
         _check_is_data(asked, build, info)
 
         began = time.perf_counter()
-        history, info["interrupted"] = train(
+        trained = train(
             asked,
             model,
             build,
@@ -223,16 +226,20 @@ def _transfer(
             state=unfinished.state,
             folder=unfinished.folder,
         )
-        trained = time.perf_counter()
+        info["interrupted"] = trained.interrupted
+        seconds = time.perf_counter() - began
         if training.mixed_precision:
             model = in_float32(model)
         annotate(model, class_names=dataset.class_names, table=dataset.table)
-        is_held_out = dataset.validation is not None or dataset.test is not None
-        metrics = evaluate(model, dataset, batch_size=batch_size) if is_held_out else None
-        pictures |= drawings(Subject(model, known_build(asked, model)), dataset, history, metrics)
+        subject = Subject(model, known_build(asked, model))
+        part, samples = held_out(asked, dataset)
+        answers = trained.outputs_of if part == "validation" else None
+        answers = answers or outputs_of(subject, samples, batch_size)
+        metrics = None if part == "train" else measure(asked, subject, dataset, part, samples, answers)
+        pictures |= drawings(subject, dataset, part, trained.history, metrics, answers)
         info["parameters"] = count_parameters(model, [asdict(phase) for phase in phases])
-        info["seconds"] = {"training": trained - began, "total": time.perf_counter() - started}
-        run = Run(model, history, build.report, metrics, info, folder, pictures)
+        info["seconds"] = {"training": seconds, "total": time.perf_counter() - started}
+        run = Run(model, trained.history, build.report, metrics, info, folder, pictures)
         if temporary is not None:
             write(run, temporary)
             if info["interrupted"]:
