@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -115,11 +117,22 @@ def test_features_of_a_network_with_auxiliary_classifiers_are_those_of_its_main_
 
 def test_fine_tune_trains_the_head_and_then_the_last_stage(digits: zoo.Dataset) -> None:
     run = train(digits, "fine_tune", epochs=6, from_layer="c5")
-    assert [each["phase"] for each in run.history] == ["head"] * 2 + ["fine-tune"] * 4
+    assert [each["phase"] for each in run.history] == ["head"] * 3 + ["fine-tune"] * 3
     assert run.history[-1]["learning_rate"] < run.history[0]["learning_rate"]
     before = zoo.build("lenet5.digits_0_4")
     assert np.array_equal(before.get_layer("c3").kernel, run.model.get_layer("c3").kernel)
     assert not np.array_equal(before.get_layer("c5").kernel, run.model.get_layer("c5").kernel)
+
+
+@pytest.mark.parametrize("make", [fine_tune, partial(gradual, stages=1)])
+def test_batch_normalisation_stays_as_it_was_loaded_unless_asked_for(make: Any) -> None:
+    model = zoo.build("resnet20_cifar")
+    norms = {layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+    still, learning = (
+        set(make(model, epochs=4, learning_rate=None, batch_norm=wanted)[-1].trainable) for wanted in (False, True)
+    )
+    assert not still & norms
+    assert learning & norms == learning - still != set()
 
 
 def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None:
