@@ -105,23 +105,23 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
     assert len(decoded) == 2 * COUNT - writes
 
 
-class Half(io.BytesIO):
-    """A file on a disk with room for half of what is written."""
-
-    def write(self, content: object) -> int:
-        return len(memoryview(content).cast("B")) // 2  # type: ignore[arg-type]
-
-
 def test_a_write_that_is_cut_short_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixels, "IN_MEMORY", 0)
     kept = Pixels(4, (2, 2, 3))
     picture = np.ones((2, 2, 3), np.uint8)
     kept.put(0, picture)
-    assert kept._file is not None
-    whole = kept._file
-    monkeypatch.setattr(kept, "_file", Half())
+    assert kept._disk is not None
+    whole = kept._disk._file
+
+    class Half(io.BytesIO):
+        """A file on a disk with room for half of what is written."""
+
+        def write(self, content: object) -> int:
+            return len(memoryview(content).cast("B")) // 2  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kept._disk, "_file", Half())
     kept.put(1, picture)
-    monkeypatch.setattr(kept, "_file", whole)
+    monkeypatch.setattr(kept._disk, "_file", whole)
     kept.put(2, picture)  # it has given up
     assert [kept.get(index) is not None for index in range(4)] == [True, False, False, False]
 
@@ -147,8 +147,8 @@ def test_nothing_is_left_of_what_was_on_disk(tmp_path: Path, monkeypatch: pytest
     kept.put(3, np.full((2, 2, 3), 7, np.uint8))
     assert kept.get(3) is not None
     assert list(tmp_path.iterdir()) == []  # nor is it while it is used, so that a killed process leaves nothing
-    file = kept._file
-    assert file is not None
+    assert kept._disk is not None
+    file = kept._disk._file
     del kept
     gc.collect()
     assert file.closed

@@ -114,9 +114,8 @@ def test_features_are_what_the_frozen_layers_give(where: Any, tmp_path: Any, mon
     features = extract("test", cut, steps, 10, where=where)
     expected = keras.Model(model.input, model.get_layer("pool").output).predict(inputs, verbose=0)
     assert np.allclose(features.take(np.arange(10)), expected, atol=1e-6)
-    assert len(list(tmp_path.iterdir())) == (where == "disk")
-    del features
-    assert list(tmp_path.iterdir()) == []
+    assert np.array_equal(features.take(np.array([9, 2, 2])), features.take(np.arange(10))[[9, 2, 2]])
+    assert list(tmp_path.iterdir()) == []  # on disk, the file has no name: a killed process leaves nothing
 
 
 def test_features_for_which_there_is_no_room_are_computed_every_epoch(
@@ -129,6 +128,19 @@ def test_features_for_which_there_is_no_room_are_computed_every_epoch(
     assert "every epoch computes them again" in caplog.text
     with pytest.raises(zoo.RunError, match="set TMPDIR to a larger disk, or pass cache='off'"):
         extract("test", cut, [], 10, where="disk")
+
+
+def test_a_disk_that_fills_up_meanwhile_costs_nothing_but_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.data.rows.RowsOnDisk.write", lambda *_: exec("raise OSError('no space left')"))
+    cut = cut_for(network(), "last")
+    steps = [(np.zeros((4, 8, 8, 3), np.float32), None)]
+    assert extract("test", cut, steps, 4) is None
+    assert "cannot be kept (no space left): every epoch computes them again" in caplog.text
+    with pytest.raises(zoo.RunError, match=r"no space left.*set TMPDIR to a larger disk"):
+        extract("test", cut, steps, 4, where="disk")
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ import logging
 import math
 import shutil
 import tempfile
-import threading
-import weakref
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from zoo.data.rows import RowsOnDisk
 
 log = logging.getLogger("zoo")
 
@@ -28,19 +27,15 @@ _BETWEEN_LOOKS = 64 * 2**20
 class Pixels:
     """The uint8 pixels of ``count`` pictures of one ``shape``, each kept from when it is put here.
 
-    What takes more than ``IN_MEMORY`` bytes lies in a file without a name in the folder for temporary files (that of
-    ``TMPDIR``), so that nothing is left of it when it is closed or forgotten, or the process killed. Where the disk is
-    short, or becomes so, nothing more is kept and nothing is lost: the picture is decoded again. The file is read and
-    written and not mapped, for mapped pages count as memory of the process, and a write to one on a full disk kills it.
+    What takes more than ``IN_MEMORY`` bytes lies on disk. Where that is short, or becomes so, nothing more is kept and
+    nothing is lost: the picture is decoded again.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...]) -> None:
-        self.shape = shape
         self._size = math.prod(shape)
         self._kept = np.zeros(count, bool)
-        self._lock = threading.Lock()
         self._memory: NDArray[np.uint8] | None = None
-        self._file: IO[bytes] | None = None
+        self._disk: RowsOnDisk | None = None
         self._unseen = 0
         self._full = False
         size = count * self._size
@@ -53,11 +48,10 @@ class Pixels:
             if size > free * SHARE_OF_FREE or size > free - LEAST_FREE:
                 log.debug("the pixels of %d pictures are not kept: %.1f of %.1f MB free", count, size / 1e6, free / 1e6)
                 return
-            self._file = tempfile.TemporaryFile(buffering=0, prefix="zoo-pixels-")  # noqa: SIM115
+            self._disk = RowsOnDisk(shape, np.uint8)
         except OSError as error:
             log.debug("the pixels of %d pictures are not kept: %s", count, error)
             return
-        weakref.finalize(self, self._file.close)
         log.debug("the pixels of %d pictures are kept on disk: %.1f of %.1f MB free", count, size / 1e6, free / 1e6)
 
     def __len__(self) -> int:
@@ -66,52 +60,46 @@ class Pixels:
 
     def get(self, index: int) -> NDArray[np.uint8] | None:
         """Return a picture's pixels, or None if they are not kept."""
+        memory, disk = self._memory, self._disk
         if not self._kept[index]:
             return None
-        pixels: NDArray[np.uint8]
-        if self._memory is not None:
-            pixels = self._memory[index]
+        if memory is not None:
+            pixels: NDArray[np.uint8] = memory[index]
             return pixels
-        pixels = np.empty(self.shape, np.uint8)
-        with self._lock:
-            if self._file is None:
-                return None
-            self._file.seek(index * self._size)
-            whole = self._file.readinto(pixels) == self._size  # type: ignore[attr-defined]
-        return pixels if whole else None
+        if disk is None:
+            return None
+        try:
+            return disk.read([index])[0]  # type: ignore[no-any-return]
+        except OSError:
+            return None
 
     def put(self, index: int, pixels: NDArray[np.uint8]) -> None:
         """Keep a picture's pixels, if there is room."""
-        if self._memory is not None:
-            self._memory[index] = pixels
+        memory, disk = self._memory, self._disk
+        if memory is not None:
+            memory[index] = pixels
             self._kept[index] = True
-            return
-        with self._lock:
-            if self._file is not None and not self._full:
-                self._kept[index] = self._write(self._file, index, np.ascontiguousarray(pixels))
+        elif disk is not None and not self._full:
+            try:
+                self._look()
+                disk.write(index, pixels[None])
+                self._kept[index] = True
+            except OSError as error:
+                log.debug("no more than %d pictures are kept: %s", len(self), error)
+                self._full = True
 
     def close(self) -> None:
         """Give memory and disk back; nothing is kept any more."""
-        with self._lock:
-            self._kept[:] = False
-            self._memory = None
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+        self._kept[:] = False
+        self._memory, disk = None, self._disk
+        self._disk = None
+        if disk is not None:
+            disk.close()
 
-    def _write(self, file: IO[bytes], index: int, pixels: NDArray[np.uint8]) -> bool:
-        """Write a picture to its place in the file; where there is no more room, stop writing for good."""
-        try:
-            self._unseen += self._size
-            if self._unseen >= _BETWEEN_LOOKS:
-                self._unseen = 0
-                if shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
-                    raise OSError("the disk is nearly full")
-            file.seek(index * self._size)
-            if file.write(pixels.data) != self._size:
-                raise OSError("the disk is full")
-        except OSError as error:
-            log.debug("no more than %d pictures are kept: %s", len(self), error)
-            self._full = True
-            return False
-        return True
+    def _look(self) -> None:
+        """Raise now and then, before the disk is full for everybody else."""
+        self._unseen += self._size
+        if self._unseen >= _BETWEEN_LOOKS:
+            self._unseen = 0
+            if shutil.disk_usage(tempfile.gettempdir()).free < LEAST_FREE:
+                raise OSError("the disk is nearly full")

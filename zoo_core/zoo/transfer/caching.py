@@ -6,10 +6,8 @@ import logging
 import math
 import shutil
 import tempfile
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import keras
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data import Split
+from zoo.data.rows import RowsOnDisk
 from zoo.errors import ArgumentError, RunError
 from zoo.graph import BYTES, Step, macs_of, size_of, steps_of
 from zoo.transfer.phases import Phase
@@ -130,23 +129,31 @@ def _crossing(steps: Sequence[Step], below: set[int], model: keras.Model) -> lis
 
 
 class Features:
-    """What crosses a cut, for every sample of a split: one array ``(samples, *size)`` for each crossing tensor."""
+    """What crosses a cut, for ``count`` samples: float32 rows of each crossing tensor, in memory or on disk."""
 
-    def __init__(self, arrays: Sequence[NDArray[np.float32]], folder: Path | None) -> None:
-        self.arrays = tuple(arrays)
-        self.folder = folder
-        if folder is not None:
-            self._removed = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+    def __init__(self, cut: Cut, count: int, place: Literal["memory", "disk"]) -> None:
+        self._memory: list[NDArray[np.float32]] = []
+        self._disk: list[RowsOnDisk] = []
+        if place == "disk":
+            self._disk = [RowsOnDisk(size, np.float32) for size in cut.sizes]
+        else:
+            self._memory = [np.empty((count, *size), np.float32) for size in cut.sizes]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return sum(array.nbytes for array in self.arrays)
+    def put(self, start: int, outputs: Sequence[NDArray[np.float32]]) -> None:
+        """Keep the features of the samples from ``start`` on, an array for each crossing tensor.
 
-    def take(self, indices: Any) -> Any:
+        Raises:
+            OSError: if the disk is full.
+        """
+        for array, output in zip(self._memory, outputs, strict=False):
+            array[start : start + len(output)] = output
+        for rows, output in zip(self._disk, outputs, strict=False):
+            rows.write(start, output)
+
+    def take(self, indices: NDArray[np.intp]) -> Any:
         """Return the features of some samples, as the model above the cut takes them."""
-        taken = tuple(array[indices] for array in self.arrays)
-        return taken[0] if len(taken) == 1 else taken
+        taken = [array[indices] for array in self._memory] or [rows.read(indices) for rows in self._disk]
+        return taken[0] if len(taken) == 1 else tuple(taken)
 
 
 def extract(
@@ -163,9 +170,7 @@ def extract(
     place = _place(asked, needed, where)
     if place is None:
         return None
-    folder = Path(tempfile.mkdtemp(prefix="zoo-features-")) if place == "disk" else None
-    arrays = [_array(folder, number, (count * views, *size)) for number, size in enumerate(cut.sizes)]
-    features = Features(arrays, folder)
+    features = Features(cut, count * views, place)
     at = largest = 0
     for view in range(views):
         if views > 1:
@@ -179,13 +184,23 @@ def extract(
             filled = np.concatenate([inputs, np.repeat(inputs[-1:], largest - size, axis=0)])
             outputs = cut.frozen.predict_on_batch(filled)
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
-            for array, output in zip(arrays, outputs, strict=True):
-                array[at : at + size] = output[:size]
+            try:
+                features.put(at, [output[:size] for output in outputs])
+            except OSError as error:
+                _no_room(asked, f"the features of the frozen layers cannot be kept ({error})", where)
+                return None
             at += size
             if progress is not None:
                 progress()
-    log.debug("%s: %.0f MB of features kept in %s", asked, features.nbytes / 2**20, folder or "memory")
+    log.debug("%s: %.0f MB of features kept: %s", asked, needed / 2**20, place)
     return features
+
+
+def _no_room(asked: str, found: str, where: Where) -> None:
+    """Say that features are computed again in every epoch, or raise if that is not wanted."""
+    if where == "disk":
+        raise RunError(asked, found, "set TMPDIR to a larger disk, or pass cache='off'")
+    log.warning("%s: %s: every epoch computes them again", asked, found)
 
 
 def _place(asked: str, needed: int, where: Where) -> Literal["memory", "disk"] | None:
@@ -195,16 +210,8 @@ def _place(asked: str, needed: int, where: Where) -> Literal["memory", "disk"] |
     if needed <= _OF_FREE_SPACE * free:
         return "disk"
     found = f"the features take {needed / 2**30:.1f} GiB, and {tempfile.gettempdir()} has {free / 2**30:.1f} GiB free"
-    if where == "disk":
-        raise RunError(asked, found, "set TMPDIR to a larger disk, or pass cache='off'")
-    log.warning("%s: %s: every epoch computes them again", asked, found)
+    _no_room(asked, found, where)
     return None
-
-
-def _array(folder: Path | None, number: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    if folder is None:
-        return np.empty(shape, np.float32)
-    return np.lib.format.open_memmap(folder / f"{number}.npy", mode="w+", dtype=np.float32, shape=shape)
 
 
 def outputs_above(cut: Cut, features: Features, batch_size: int, samples: NDArray[np.intp]) -> NDArray[np.float32]:
