@@ -171,7 +171,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, damage: Callable[[di
     with pytest.raises(ArgumentError, match="a int is no run"):
         zoo.compare([whole, 3])
     numbers = write(tmp_path / "numbers", regression("test", np.ones(3), np.arange(3.0)))
-    with pytest.raises(ArgumentError, match=r"is a classification and .* a regression; compare runs of one task"):
+    with pytest.raises(ArgumentError, match=r"is classification, that of .* regression; compare runs of one task"):
         zoo.compare([whole, numbers])
     record = json.loads((whole / "run.json").read_text())
     damage(record)

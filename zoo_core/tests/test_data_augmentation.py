@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,9 +125,11 @@ def test_grey_pictures_have_no_hue() -> None:
         ({"noise": "much"}, "noise is a share"),
         ({"shift": True}, "shift is a share"),
         ({"crop": float("nan")}, "crop is a share"),
+        (3, "it does not say which changes; pass True"),
+        ("standard", "it does not say which changes; pass True"),
     ],
 )
-def test_what_is_no_augmentation_is_refused(values: dict[str, object], message: str) -> None:
+def test_what_is_no_augmentation_is_refused(values: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         Augmentation.from_dict(values)
 

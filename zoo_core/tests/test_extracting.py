@@ -41,6 +41,17 @@ def test_any_classifier_learns_from_them(digits: the_zoo.Dataset) -> None:
     assert classifier.score(*features.splits["test"]) > 0.85
 
 
+def test_features_are_vectors_for_a_classifier_that_is_a_convolution_too() -> None:
+    model = the_zoo.build("mobilenet_v1_025", classes=3, input_shape=(32, 32, 3), weights=None)
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), np.uint8)
+    samples = the_zoo.data.Split(pictures, np.arange(6) % 3)
+    data = the_zoo.data.Dataset("six", "image-classification", train=samples, class_names=("a", "b", "c"))
+    features, labels = the_zoo.extract(model, data).splits["train"]
+    assert features.shape == (6, 256)
+    assert LogisticRegression().fit(features, labels).predict(features).shape == (6,)
+    assert the_zoo.extract(model, data, layer="dropout").splits["train"][0].shape == (6, 1, 1, 256)
+
+
 def test_a_named_layer_gives_its_maps_and_a_misspelt_one_is_suggested(digits: the_zoo.Dataset) -> None:
     assert the_zoo.extract(MODEL, digits, layer="c1").splits["test"][0].shape[1:] == (28, 28, 6)
     with pytest.raises(the_zoo.ArgumentError, match="did you mean"):

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import tomllib
+import warnings
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -218,6 +219,53 @@ def test_a_confusion_matrix_grows_with_its_classes_and_gives_way_to_pairs() -> N
     assert sizes[0][0] < sizes[1][0] < sizes[2][0] < sizes[3][0]
     assert sizes[3][0] < 2_000
     assert sizes[4] == pytest.approx(sizes[5], abs=40)  # as many pairs as can be read
+
+
+def darkest(png: bytes, **box: slice) -> int:
+    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    return int(pixels[box.get("rows", slice(None)), box.get("columns", slice(None))].min())
+
+
+def test_a_title_stays_inside_a_narrow_picture() -> None:
+    title = "mobilenet_v3_large_minimalistic_075 on holidays_of_the_whole_family, validation samples"
+    examples = [pictures.Example(Image.new("RGB", (64, 64), "white"), "cat", "cat", 0.9)]
+    drawn = {
+        "confusion": pictures.confusion({"a": {"a": 1}, "b": {"b": 1}}, title),
+        "sheet": pictures.contact_sheet(examples, title),
+        "pairs": pictures.confusion(counted(51), title * 2),
+        "bars": pictures.class_bars({"a": 0.5}, title),
+    }
+    for name, png in drawn.items():
+        assert darkest(png, rows=slice(0, 30)) < 100, name
+        assert darkest(png, columns=slice(-3, None)) > 200, name
+    one_line = pictures.contact_sheet(examples, "title")
+    assert size_of(drawn["sheet"])[1] > size_of(one_line)[1] + 20
+
+
+def test_of_a_long_name_the_probability_is_still_written() -> None:
+    sheets = [
+        pictures.contact_sheet([pictures.Example(Image.new("L", (9, 9)), "a" * 90, "a" * 90, share)], "title")
+        for share in (0.5, 0.9)
+    ]
+    assert sheets[0] != sheets[1]
+
+
+def test_names_of_any_script_and_with_dollars_are_drawn_without_complaint() -> None:
+    names = ("日本の犬", "größter Käfer ☃", "$x_{$", "हिन्दी")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pictures.confusion({name: {name: 1} for name in names}, "cost in $_{$")
+        pictures.class_bars(dict.fromkeys(names, 0.5), "title")
+        pictures.scatter(np.arange(3.0), np.arange(3.0), "$ per m^2 $_", "title")
+
+
+def test_of_one_epoch_no_half_is_marked_on_the_axis() -> None:
+    history = [{"epoch": 1, "phase": "features", "loss": 0.5, "accuracy": 0.9}]
+    figures = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "_png", lambda figure: figures.append(figure) or b"")
+        pictures.curves(history)
+    assert [tick for tick in figures[0].axes[0].get_xticks() if 0.5 <= tick <= 1.5] == [1]
 
 
 def test_a_prediction_outside_the_datas_classes_gets_a_column() -> None:

@@ -117,8 +117,31 @@ def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> Non
     assert same_weights(zoo.load(tmp_path / "run").model, unbroken.model)
     assert not (tmp_path / "run" / "resume").exists()
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
-    with pytest.raises(zoo.RunError, match="it is finished"):
+    with pytest.raises(zoo.RunError, match="it is finished; to train it further, name it as the model"):
         resume(tmp_path / "run")
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
+    reason: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stopped(*_: Any) -> None:
+        if isinstance(reason, OSError):
+            raise zoo.RunError("write the run", "it cannot be written", "make room") from reason
+        raise reason
+
+    recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
+    monkeypatch.setattr("zoo.transfer.transferring.write", stopped)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((KeyboardInterrupt, zoo.RunError)):
+        zoo.transfer("lenet5", "digits", "full", **recipe, out="my run")
+    assert [each.name for each in tmp_path.iterdir()] == ["my run.unfinished"]
+    assert "the training is unfinished; `zoo train --resume 'my run'` goes on" in caplog.text
+    monkeypatch.undo()
+    resumed = resume(tmp_path / "my run.unfinished", progress=False)
+    assert resumed.folder == tmp_path / "my run"
+    assert [each.name for each in tmp_path.iterdir()] == ["my run"]
+    assert same_weights(resumed.model, zoo.transfer("lenet5", "digits", "full", **recipe).model)
 
 
 def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def compare(runs: Iterable[Run | str | os.PathLike[str]]) -> Comparison:
     first, *others = compared
     for each in others:
         if _task(each) != _task(first) and None not in (_task(each), _task(first)):
-            found = f"{first.name!r} is a {_task(first)} and {each.name!r} a {_task(each)}"
+            found = f"the task of {first.name!r} is {_task(first)}, that of {each.name!r} {_task(each)}"
             raise ArgumentError(asked, found, "compare runs of one task")
     return Comparison(compared, _differences(compared), tuple(_verdict(each, first) for each in others))
 

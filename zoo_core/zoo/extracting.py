@@ -28,7 +28,8 @@ class Extracted:
     """The features of each split of a dataset.
 
     ``splits`` holds for ``"train"``, ``"validation"`` and ``"test"``, as far as the data has them, the features
-    ``(samples, ...)`` in float32 and the labels ``(samples,)``, in the order of the split. ``layer`` made the features.
+    in float32 and the labels ``(samples,)``, in the order of the split. ``layer`` made the features: what comes into
+    the classifier are vectors ``(samples, features)``, and of a layer that was named, ``(samples, ...)`` as it is.
     """
 
     layer: str
@@ -94,7 +95,9 @@ def extract(
     for part, split in dataset.splits.items():
         steps = batches(split, build.preprocessing, build.options["input_shape"], batch_size=batch_size)
         outputs = [np.asarray(network(steps[index][0], training=False)) for index in range(len(steps))]
-        splits[part] = (np.concatenate(outputs), split.labels)
+        features = np.concatenate(outputs)
+        # A classifier that is a convolution gets maps of one pixel, of which others make nothing.
+        splits[part] = (features.reshape(len(features), -1) if layer is None else features, split.labels)
     return Extracted(name, splits, dataset.class_names)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
+import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,9 +17,11 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,6 +34,13 @@ FAINT = "#777777"
 
 #: One for each family; told apart by those who see no red or green too (Okabe and Ito's palette, yellow left out).
 FAMILIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444")
+
+#: Fonts of the systems for scripts that matplotlib's own font, the first, does not have.
+_FONTS = (
+    "DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo",
+    "Yu Gothic", "Microsoft YaHei", "Malgun Gothic", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Arial Unicode MS",
+    "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai", "Leelawadee UI",
+)  # fmt: skip
 
 _MOST_BARS = 40
 
@@ -85,7 +97,7 @@ def curves(history: Sequence[dict[str, Any]]) -> bytes:
         axis.set_title(title, loc="left", fontsize=11, pad=18)
         axis.set_xlabel("epoch")
         axis.set_xlim(0.5, len(history) + 0.5)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
         _mark_phases(axis, history)
@@ -122,12 +134,16 @@ def contact_sheet(examples: Sequence[Example], title: str) -> bytes:
     """Return a PNG of pictures with their true and predicted classes; the wrong ones are framed and named in red."""
     columns = min(4, len(examples))
     rows = -(-len(examples) // columns)
-    cell, side, above = (2.4, 2.75), 2.3, 0.4
-    width, height = columns * cell[0] + 0.1, rows * cell[1] + above
-    figure = _figure(width, height)
-    figure.text(0.1 / width, 1 - 0.1 / height, title, ha="left", va="top", fontsize=11)
+    cell, side = (2.4, 2.75), 2.3
+    width = columns * cell[0] + 0.1
+    figure = _figure(width, rows * cell[1])
     # One pair of axes in inches for all: a pair for each takes three times as long.
     figure.set_layout_engine("none")
+    heading = _headline(figure, title)
+    above = 0.2 + heading.get_window_extent().height / figure.dpi
+    height = rows * cell[1] + above
+    figure.set_size_inches(width, height)
+    heading.set_position((0.1 / width, 1 - 0.1 / height))
     axis = figure.add_axes((0, 0, 1, 1))
     axis.set_axis_off()
     for place, each in enumerate(examples):
@@ -135,7 +151,7 @@ def contact_sheet(examples: Sequence[Example], title: str) -> bytes:
         extent = (left, left + side, top + side, top)
         axis.imshow(_square(each.picture), extent=extent, cmap="grey", vmin=0, vmax=255, interpolation="nearest")
         colour = RIGHT if each.predicted == each.truth else WRONG
-        text = _short(f"{each.predicted} ({each.probability:.0%})")
+        text = f"{_short(each.predicted, 22)} ({each.probability:.0%})"
         if colour == WRONG:
             axis.add_patch(Rectangle((left, top), side, side, facecolor="none", edgecolor=WRONG, linewidth=2.5))
             text += "\n" + _short(f"true: {each.truth}")
@@ -155,9 +171,9 @@ def scatter(truth: NDArray[Any], predicted: NDArray[Any], target: str, title: st
     axis.locator_params(nbins=6)
     for each in (axis.xaxis, axis.yaxis):
         each.set_major_formatter(_number)
-    axis.set_title(title, loc="left", fontsize=11)
     axis.grid(alpha=0.25)
     axis.spines[["top", "right"]].set_visible(False)
+    _headline(figure, title)
     return _png(figure)
 
 
@@ -166,12 +182,14 @@ def class_bars(shares: Mapping[str, float], title: str) -> bytes:
     worst = sorted(shares.items(), key=lambda item: item[1])[:_MOST_BARS][::-1]
     figure = _figure(7, 0.9 + 0.32 * len(worst))
     axis = figure.subplots()
-    bars = axis.barh([_short(name) for name, _ in worst], [share for _, share in worst], color=TRAINING, height=0.65)
+    places = np.arange(len(worst))  # by number, since two names may have been cut to the same text
+    bars = axis.barh(places, [share for _, share in worst], color=TRAINING, height=0.65)
+    axis.set_yticks(places, [_short(name) for name, _ in worst])
     axis.bar_label(bars, labels=[f"{share:.0%}" for _, share in worst], padding=4, fontsize=9)
     axis.set_xlim(0, 1.08)
     axis.xaxis.set_visible(False)
     axis.spines[["top", "right", "bottom"]].set_visible(False)
-    axis.set_title(title, loc="left", fontsize=11)
+    _headline(figure, title)
     return _png(figure)
 
 
@@ -218,7 +236,7 @@ def confusion(counts: Mapping[str, Mapping[str, int]], title: str) -> bytes:
     axis.spines[:].set_color("#bbbbbb")
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    _headline(figure, title)
     return _png(figure)
 
 
@@ -242,12 +260,12 @@ def calibration(bins: Sequence[Bin], error: float, title: str) -> bytes:
     upper.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--")
     upper.set_ylim(0, 1)
     upper.set_ylabel("share that is right")
-    upper.legend(frameon=False, loc="upper left", fontsize=9)
+    upper.legend(loc="upper left", fontsize=9, framealpha=0.85, edgecolor="none", fancybox=False)
     upper.text(
         0.98, 0.04, f"expected calibration error {error:.1%}", transform=upper.transAxes, ha="right", fontsize=9,
         color=RIGHT, bbox={"facecolor": "white", "alpha": 0.85, "edgecolor": "none"},
     )  # fmt: skip
-    upper.set_title(title, loc="left", fontsize=11)
+    _headline(figure, title)
     lower.bar(lefts, counts, color=FAINT, **bars)
     lower.set_ylabel("samples")
     lower.yaxis.get_major_locator().set_params(integer=True, nbins=3)
@@ -288,7 +306,7 @@ def side_by_side(
     if frame != (0, 0, *image.size):
         line: dict[str, Any] = {"facecolor": "none", "edgecolor": "white", "linewidth": 1, "linestyle": (0, (4, 4))}
         axes[1].add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, **line))
-    figure.suptitle(f"{_short(title, 60)}   {remark}", x=0.01, ha="left", fontsize=11)
+    _headline(figure, f"{_short(title, 60)}   {remark}")
     return _png(figure)
 
 
@@ -362,11 +380,37 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
+def _headline(figure: Figure, text: str) -> Text:
+    """Write ``text`` at the top left of a figure, in as many lines as its width asks for, and return it."""
+    headline = figure.suptitle(text, x=0.01, ha="left", fontsize=11, parse_math=False)
+    room, letters = figure.bbox.width - 0.11 * figure.dpi, len(text)
+    while headline.get_window_extent().width > room and letters > 1:
+        letters = int(0.95 * letters)
+        headline.set_text(textwrap.fill(text, letters))
+    return headline
+
+
 def _png(figure: Figure) -> bytes:
+    for text in figure.findobj(Text):
+        words = text.get_text()
+        if not words.isascii():
+            text.set_fontfamily(_fonts())
+        if "$" in words and "mathdefault" not in words:  # which a logarithmic axis writes
+            text.set_parse_math(False)  # a name, and no formula
     stream = io.BytesIO()
-    # Without the date and version that matplotlib adds, equal runs leave equal files.
-    figure.savefig(stream, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        # Where no font of the system has a letter either, it is a box in the picture; the report has the name in words.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        # Without the date and version that matplotlib adds, equal runs leave equal files.
+        figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+@functools.lru_cache(maxsize=1)
+def _fonts() -> list[str]:
+    """Return those of the fonts that are installed."""
+    installed = set(fontManager.get_font_names())
+    return [name for name in _FONTS if name in installed]
 
 
 def _number(value: float, _: object) -> str:
@@ -415,7 +459,7 @@ def _confused_pairs(counts: Mapping[str, Mapping[str, int]], title: str) -> byte
     axis.margins(x=0.12, y=0.01)
     axis.xaxis.set_visible(False)
     axis.spines[["top", "right", "bottom"]].set_visible(False)
-    axis.set_title(f"{title}: most confused of {len(counts)} classes", loc="left", fontsize=11)
+    _headline(figure, f"{title}: most confused of {len(counts)} classes")
     return _png(figure)
 
 
@@ -441,7 +485,7 @@ def _grid(tiles: NDArray[np.float32], title: str, colours: str) -> bytes:
     axis = figure.subplots()
     axis.imshow(sheet, interpolation="antialiased")
     axis.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    _headline(figure, title)
     return _png(figure)
 
 

@@ -88,8 +88,11 @@ class Augmentation:
         """Return the augmentation that :meth:`as_dict`, or a person, has written.
 
         Raises:
-            ArgumentError: if there is no such key, or a value is out of its range.
+            ArgumentError: if it is no such mapping, there is no such key, or a value is out of its range.
         """
+        if not isinstance(values, Mapping):
+            advice = "pass True for the usual ones, or {'flip': 'horizontal', 'rotation': 15}, for example"
+            raise ArgumentError(f"augment with {values!r}", "it does not say which changes", advice)
         names = [each.name for each in fields(cls)]
         for key in values:
             if key not in names:

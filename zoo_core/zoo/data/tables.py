@@ -124,7 +124,7 @@ class Table:
 
 def table(
     path: str | os.PathLike[str],
-    target: str,
+    target: str | None = None,
     *,
     drop: Collection[str] = (),
     categorical: Collection[str] = (),
@@ -142,7 +142,7 @@ def table(
 
     Args:
         path: the file, comma-separated, in UTF-8.
-        target: the column to predict.
+        target: the column to predict; without one, the error names the columns that there are.
         drop: columns to leave out.
         categorical: columns of numbers that are names, such as codes.
         task: by default regression for a target of numbers and classification for one of words.
@@ -160,6 +160,9 @@ def table(
     if task not in (None, "classification", "regression"):
         raise ArgumentError(asked, f"task is {task!r}", "pass 'classification' or 'regression'")
     header, rows, lines = _read(file, asked)
+    if target is None:
+        advice = f"pass target={header[-1]!r}, for example; to `zoo train`, --data-option target={header[-1]}"
+        raise ArgumentError(asked, f"which of its columns to predict is not said: {', '.join(header)}", advice)
     for column in (target, *drop, *categorical):
         if column not in header:
             found = f"there is no column {column!r} among {', '.join(header)}"

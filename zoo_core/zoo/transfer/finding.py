@@ -24,6 +24,9 @@ LEAST, MOST, STEPS = 1e-6, 1.0, 100
 #: The share of the earlier losses in the smoothed one, and how far above the least it ends the search.
 _SMOOTHING, _DIVERGED = 0.9, 4.0
 
+#: Decades to either side over which the fall of the losses is measured: from one rate to the next, it is noise.
+_REACH = 0.5
+
 
 @dataclass(frozen=True)
 class Search:
@@ -89,6 +92,8 @@ def find_learning_rate(
 def chosen_rate(asked: str, rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
     """Return the rate at which ``losses`` fall fastest against the rate's logarithm, well before their lowest.
 
+    How fast they fall at a rate is the slope of the straight line that fits them best within half a decade of it.
+
     Raises:
         RunError: if they fall nowhere.
     """
@@ -100,6 +105,10 @@ def chosen_rate(asked: str, rates: NDArray[np.float64], losses: NDArray[np.float
         raise RunError(
             f"{asked} with learning_rate='find'", found, "pass a number, and look at the data and its labels"
         )
-    slopes = np.gradient(losses[: lowest + 1], np.log(rates[: lowest + 1]))
+    decades, falling = np.log10(rates[: lowest + 1]), losses[: lowest + 1]
+    windows = np.abs(decades - decades[:, None]) <= _REACH
+    # A line through the few points at an end would say more of their noise than of the rate.
+    fullest = max(window.sum() for window in windows) - 1
+    slopes = [np.polyfit(decades[each], falling[each], 1)[0] if each.sum() >= fullest else 0.0 for each in windows]
     steepest = float(rates[int(np.argmin(slopes))])
     return float(f"{min(steepest, rates[lowest] / 10):.2g}")

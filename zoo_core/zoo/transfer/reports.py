@@ -128,7 +128,7 @@ def _report(run: Run) -> list[Block]:
         Paragraph(info["data"]["description"]),
         Heading("Training"),
         *_training(run),
-        *_figure(run, "curves.png", "loss and accuracy over the epochs, in training and in validation"),
+        *_figure(run, "curves.png", f"loss and {_measure(run)} over the epochs, in training and in validation"),
         *_figure(run, "learning_rate.png", "the loss at each learning rate that was tried"),
         *_epochs(run.history),
         Heading("To do it again"),
@@ -174,12 +174,28 @@ def _training(run: Run) -> list[Block]:
         ("batch size", str(info["batch_size"])),
         ("seed", str(info["seed"])),
         ("time", f"{info['seconds']['training']:.1f} s of training, {info['seconds']['total']:.1f} s in all"),
+        *([("speed", f"{examples_per_second(run):,.0f} examples a second")] if examples_per_second(run) else []),
     ]
     phases = tuple(
         (each["name"], _layers(each["trainable"]), str(each["epochs"]), f"{each['learning_rate']:g}")
         for each in strategy["phases"]
     )
     return [Table(("", ""), tuple(rows)), Table(("phase", "layers that learn", "epochs", "learning rate"), phases)]
+
+
+def examples_per_second(run: Run) -> float | None:
+    """Return how many training examples an epoch has gone through in a second, its validation included.
+
+    None if no epoch was ended, or an earlier Zoo has not kept how many examples there were.
+    """
+    count = run.info["data"].get("samples", {}).get("train", 0)
+    seconds = sum(each["seconds"] for each in run.history)
+    return count * len(run.history) / seconds if count and seconds else None
+
+
+def _measure(run: Run) -> str:
+    """Return what is measured of an epoch besides the loss."""
+    return "mean absolute error" if any("mae" in each for each in run.history) else "accuracy"
 
 
 def _options(values: Mapping[str, Any]) -> str:

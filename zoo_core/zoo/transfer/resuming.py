@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shlex
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +13,11 @@ from typing import Any
 
 from zoo.data import Dataset
 from zoo.errors import RunError
+from zoo.records import RECORD
 from zoo.transfer.checkpoints import STATE, State, load_state
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
+
+log = logging.getLogger("zoo")
 
 #: What is appended to the name of a run's folder while it is under way.
 SUFFIX = ".unfinished"
@@ -23,6 +28,8 @@ INSIDE = "resume"
 
 class Unfinished:
     """A training under way; as a context, it is removed if training fails, and stays if it is broken off.
+
+    A disk that is full breaks it off as Ctrl-C does: what was learnt is not to be learnt again.
 
     ``folder`` is None for a training that cannot be resumed: one that is written nowhere, or whose model, data or
     callbacks exist in this process alone.
@@ -67,13 +74,16 @@ class Unfinished:
         Raises:
             RunError: if there is nothing, or it is damaged.
         """
-        path = Path(os.path.abspath(Path(out).expanduser()))
+        # Whoever sees the folder of what is unfinished will name that.
+        path = Path(os.path.abspath(Path(out).expanduser()).removesuffix(SUFFIX))
         asked = f"resume the training of {os.fspath(out)!r}"
         places = [Path(f"{path}{SUFFIX}"), path / INSIDE]
         folder = next((each for each in places if (each / RECIPE).is_file()), None)
         if folder is None:
-            found = "it is finished" if (path / "run.json").is_file() else "there is no unfinished training of it"
-            raise RunError(asked, found, "pass the folder that out= or --out named")
+            if (path / RECORD).is_file():
+                advice = "to train it further, name it as the model, with a strategy that keeps its head, such as full"
+                raise RunError(asked, "it is finished", advice)
+            raise RunError(asked, "there is no unfinished training of it", "pass the folder that out= or --out named")
         recipe = load_recipe(asked, folder)
         return cls(folder, state=load_state(asked, folder)), recipe
 
@@ -86,11 +96,17 @@ class Unfinished:
                 raise RunError(f"write the run {self.folder}", found, "pass another folder") from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or self.is_resumed or self.folder is None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is None or self.folder is None:
             return
-        if issubclass(kind, Exception) or not (self.folder / STATE).exists():
+        is_broken_off = not isinstance(error, Exception) or isinstance(error.__cause__, OSError)
+        if not self.is_resumed and not (is_broken_off and (self.folder / STATE).exists()):
             self.remove()
+        elif is_broken_off:
+            run = self.folder.parent if self.folder.name == INSIDE else str(self.folder).removesuffix(SUFFIX)
+            log.warning(
+                "the training is unfinished; `zoo train --resume %s` goes on", shlex.quote(os.path.relpath(run))
+            )
 
     def keep_in(self, run: Path) -> None:
         """Give the folder of an interrupted run what it can be resumed from."""
