@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from zoo.building import build as build
     from zoo.comparing import Comparison as Comparison, compare as compare
     from zoo.data import Dataset as Dataset, load_data as load_data
+    from zoo.devices import Device as Device, list_devices as list_devices
     from zoo.errors import (
         ArgumentError as ArgumentError,
         ContestedNameError as ContestedNameError,
         DataError as DataError,
+        DeviceError as DeviceError,
         LockError as LockError,
         ParameterCountError as ParameterCountError,
         PluginError as PluginError,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from zoo.extracting import Extracted as Extracted, extract as extract
     from zoo.feature_maps import Features as Features, features as features
     from zoo.hookspecs import hookimpl as hookimpl
+    from zoo.placing import Placement as Placement, place as place
     from zoo.prediction import Prediction as Prediction, predict as predict
     from zoo.registry import (
         info as info,
@@ -61,10 +64,12 @@ _HOMES = {
     "zoo.building": ("build",),
     "zoo.comparing": ("Comparison", "compare"),
     "zoo.data": ("Dataset", "load_data"),
+    "zoo.devices": ("Device", "list_devices"),
     "zoo.errors": (
         "ArgumentError",
         "ContestedNameError",
         "DataError",
+        "DeviceError",
         "LockError",
         "ParameterCountError",
         "PluginError",
@@ -80,6 +85,7 @@ _HOMES = {
     "zoo.extracting": ("Extracted", "extract"),
     "zoo.feature_maps": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
+    "zoo.placing": ("Placement", "place"),
     "zoo.prediction": ("Prediction", "predict"),
     "zoo.registry": (
         "info",

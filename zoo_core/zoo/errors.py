@@ -66,6 +66,10 @@ class DataError(ZooError):
     """Data that is missing, damaged or unfit for the task."""
 
 
+class DeviceError(ZooError):
+    """A device that is not there, or that can no longer be set up."""
+
+
 class RunError(ZooError):
     """A run folder that cannot be written or opened."""
 

@@ -34,6 +34,7 @@ _OURS = {
     "augment": "zoo.cli.augmenting:augment",
     "extract": "zoo.cli.extracting:extract",
     "weights": "zoo.cli.weights:weights",
+    "devices": "zoo.cli.devices:devices",
     "demo": "zoo.cli.demo:demo",
 }
 

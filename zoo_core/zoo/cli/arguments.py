@@ -12,6 +12,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Options: TypeAlias = dict[str, Any]
 
+#: Under which name the context of a command keeps what its options say of the devices.
+DEVICES = "zoo.devices"
+
 _WORDS = {"true": True, "yes": True, "false": False, "no": False, "none": None}
 
 
@@ -90,6 +93,38 @@ def options(several: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 def key_value_option(name: str, text: str) -> Callable[[F], F]:
     """Return a repeatable option whose ``key=value`` pairs become a dictionary of Python values."""
     return click.option(name, multiple=True, metavar="KEY=VALUE", callback=_dictionary, help=f"{text} Repeatable.")
+
+
+def device_options(*, several: bool = False) -> Callable[[F], F]:
+    """Return the options that say what to compute on; :func:`zoo.cli.starting.start_tensorflow` does as they say.
+
+    With ``several``, the command gets the names of the devices as ``device``.
+    """
+    if several:
+        device = click.option(
+            "--device",
+            multiple=True,
+            metavar="NAME",
+            callback=lambda _context, _parameter, names: names or None,
+            help="Compute there, such as gpu:1; of several, each takes some stages. Repeatable.",
+        )
+    else:
+        device = _device_option("--device", metavar="NAME", help="Compute there, such as gpu:1; see zoo devices.")
+    return options(
+        (
+            device,
+            _device_option("--memory-growth/--no-memory-growth", default=None, help="Take a GPU's memory as needed."),
+            _device_option("--memory-limit", type=int, metavar="MIB", help="Take no more of each GPU's memory."),
+        )
+    )
+
+
+def _device_option(*names: str, **settings: Any) -> Callable[[F], F]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value is not None:
+            context.meta.setdefault(DEVICES, {})[parameter.name] = value
+
+    return click.option(*names, callback=keep, expose_value=False, **settings)
 
 
 def _dictionary(context: click.Context, parameter: click.Parameter, pairs: Sequence[str]) -> Options:

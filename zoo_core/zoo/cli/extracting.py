@@ -8,7 +8,7 @@ import click
 
 import zoo
 from zoo.cli import output
-from zoo.cli.arguments import options
+from zoo.cli.arguments import device_options, options
 from zoo.cli.starting import start_tensorflow
 from zoo.cli.training import OPTIONS_OF_DATA, load
 from zoo.errors import ArgumentError
@@ -21,6 +21,7 @@ from zoo.errors import ArgumentError
 @click.option("--layer", metavar="NAME", help="Whose output the features are; by default what the classifier gets.")
 @click.option("--out", required=True, metavar="FILE.npz", help="Where they are written.")
 @options(OPTIONS_OF_DATA)
+@device_options()
 @output.json_option
 @output.with_example("zoo extract lenet5.digits_0_4 --data digits --out digits.npz")
 def extract(

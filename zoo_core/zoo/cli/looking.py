@@ -11,6 +11,7 @@ import click
 
 import zoo
 from zoo.cli import output
+from zoo.cli.arguments import device_options
 from zoo.cli.starting import start_tensorflow
 from zoo.errors import ArgumentError
 
@@ -111,6 +112,7 @@ def _cut(value: Any) -> str:
 @click.option("--layer", metavar="NAME", help="By default the last feature map, the first stage, the first kernels.")
 @click.option("--class", "label", metavar="NAME_OR_INDEX", help="The class to look for; by default the one predicted.")
 @click.option("--out", metavar="FOLDER", default=".", help="Where to write the pictures; by default here.")
+@device_options()
 @output.json_option
 @output.with_example("zoo explain lenet5.digits_0_4 digit.png --class 3")
 def explain(

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 
 import click
 
+from zoo import devices
+from zoo.cli.arguments import DEVICES
+
 #: What TensorFlow's C++ prints at its start whatever its log level: the notes on oneDNN and on CUDA, and that logging
 #: is not set up.
 _GREETING = re.compile(
@@ -21,7 +24,19 @@ _GREETING = re.compile(
 
 
 def start_tensorflow() -> None:
-    """Import Keras on TensorFlow, saying so on a terminal; everything but the greetings still reaches stderr."""
+    """Import Keras on TensorFlow, saying so on a terminal, and use the devices as the line says."""
+    _import_keras()
+    context = click.get_current_context(silent=True)
+    settings = dict(context.meta.get(DEVICES, {})) if context else {}
+    device = settings.pop("device", None)
+    if settings:
+        devices.configure(**settings)
+    if context and device:
+        context.with_resource(devices.on(device))
+
+
+def _import_keras() -> None:
+    """Import Keras; everything but the greetings still reaches stderr."""
     if "keras" in sys.modules:
         return
     # Level 2 keeps errors; where no GPU is, that CUDA finds none is one, and level 3 leaves it out.

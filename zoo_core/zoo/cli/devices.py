@@ -1,0 +1,34 @@
+"""``zoo devices``: what TensorFlow can compute on here."""
+
+from __future__ import annotations
+
+import click
+
+import zoo
+from zoo.cli import output
+from zoo.cli.starting import start_tensorflow
+
+
+@click.command()
+@output.json_option
+@output.with_example("zoo devices")
+def devices(as_json: bool) -> None:
+    """List the devices that --device takes.
+
+    Train on one with --device gpu:1, or let the stages of a network lie on several: --device gpu:0 --device gpu:1.
+    """
+    start_tensorflow()
+    found = zoo.list_devices()
+    if as_json:
+        output.print_json(found)
+        return
+    rows = [
+        {
+            "device": each.name,
+            "part of": each.part_of,
+            "memory": "" if each.memory is None else f"{each.memory / 2**30:.1f} GiB",
+            "description": each.description,
+        }
+        for each in found
+    ]
+    output.table(rows, right=("memory",))
