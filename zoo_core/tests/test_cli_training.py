@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,24 @@ def test_training_prints_its_progress_to_stderr_and_the_outcome_to_stdout(zoo: Z
     assert "epoch 1/1 (head)" in err
     written = set(os.listdir("runs/lenet5.digits_0_4-digits-1"))
     assert {"model.keras", "run.json", "history.json", "report.md", "report.html", "curves.png"} < written
+
+
+def test_the_recipe_that_a_report_prints_is_the_same_training(zoo: Zoo, run_folder: str) -> None:
+    printed = re.search(r"```toml\n(.*?)```", Path(run_folder, "report.md").read_text(), re.DOTALL)
+    assert printed is not None
+    Path("again.toml").write_text(printed[1])
+    status, _, err = zoo("train", "--recipe", "again.toml", "--out", "again", "--json")
+    assert status == 0, err
+    first, again = (json.loads(Path(each, "run.json").read_text()) for each in (run_folder, "again"))
+    assert again["metrics"] == first["metrics"]
+    assert again["seed"] == first["seed"]
+
+
+def test_without_weights_everything_learns(zoo: Zoo) -> None:
+    for words, strategy in ((("lenet5",), "full"), (("lenet5.digits_0_4",), "head")):
+        status, out, _ = zoo("train", *words, "--data", "digits", "--classes", "5,6", "--epochs", "1", "--json")
+        assert status == 0
+        assert json.loads(out)["strategy"]["name"] == f"zoo-core/{strategy}"
 
 
 def test_each_run_gets_a_folder_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import zoo
 from zoo.transfer import TrainingOptions
 from zoo.transfer.compiling import SmoothedCrossentropy, class_weights_of, learning_rate_of, penalised
-from zoo.transfer.finding import chosen_rate
+from zoo.transfer.finding import Search, chosen_rate
 from zoo.transfer.options import training_options
 from zoo.transfer.phases import Phase
 
@@ -140,6 +141,15 @@ def test_the_rate_that_is_found_lies_where_the_loss_falls(digits: zoo.Dataset) -
         chosen_rate("test", rates, np.linspace(1, 2, 50))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_noise_of_the_first_losses_is_not_taken_for_a_fall(seed: int) -> None:
+    rates = np.geomspace(1e-6, 1, 100)
+    noise = np.random.default_rng(seed).normal(0, 0.04, 100)
+    losses = 1.2 - 0.8 / (1 + np.exp(-3 * (np.log10(rates) + 3))) + noise + (rates > 0.3) * rates
+    losses[0] += 0.2
+    assert 3e-4 < chosen_rate("test", rates, losses) < 5e-3
+
+
 def test_a_search_leaves_the_weights_as_they_were(digits: zoo.Dataset) -> None:
     found = train(digits, learning_rate="find")
     rate = found.info["strategy"]["phases"][0]["learning_rate"]
@@ -191,6 +201,11 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
         ({"ema": 0.99, "keep_best": True}, "leave out early_stopping and keep_best"),
         ({"class_weights": "fair"}, "class_weights"),
         ({"augment": {"flipp": "horizontal"}}, "did you mean 'flip'"),
+        ({"keep_best": "no"}, "pass true or false"),
+        ({"tensorboard": 5}, "pass a folder"),
+        ({"decay": 0.5}, "it changes nothing; pass schedule='cosine'"),
+        ({"decay_every": 2, "schedule": "cosine"}, "pass schedule='step' as well"),
+        ({"monitor": "val_accuracy"}, "pass early_stopping or keep_best as well"),
     ],
 )
 def test_an_option_that_does_not_fit_is_named_with_what_would(given: dict[str, Any], said: str) -> None:
@@ -205,9 +220,52 @@ def test_a_misspelt_option_is_suggested_before_anything_is_trained() -> None:
         zoo.transfer("lenet5", "digits", "full", early_stoping=3)
 
 
-def test_a_figure_that_is_not_measured_cannot_be_monitored(digits: zoo.Dataset) -> None:
-    with pytest.raises(zoo.RunError, match="nothing is measured that is called 'mae'; monitor one of loss, accuracy"):
-        train(digits, keep_best=True, monitor="val_mae")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"keep_best": True, "monitor": "val_mae"},
+            "the task is image-classification, which has no mae; monitor val_loss or val_acc",
+        ),
+        ({"warmup": 2, "epochs": 2}, "with warmup=2: there are 2 epochs; pass fewer"),
+        ({"class_weights": {"1": -1}}, "the weight of '1' is -1; pass 0 or more"),
+        ({"learning_rate": True}, "it is no positive number"),
+        ({"learning_rate": "find", "strategy": "features"}, "its strategy has no rate to choose"),
+    ],
+)
+def test_options_that_do_not_suit_the_training_are_refused_before_it(
+    digits: zoo.Dataset, given: dict[str, Any], said: str
+) -> None:
+    arguments = {"strategy": "full", "epochs": 2, "seed": 0, "progress": False, **given}
+    with pytest.raises(zoo.ArgumentError, match=re.escape(said)):
+        zoo.transfer("lenet5.digits_0_4", digits, **arguments)
+
+
+def test_the_rate_of_an_epoch_is_the_one_it_ran_at(digits: zoo.Dataset) -> None:
+    run = train(digits, epochs=4, learning_rate=0.01, schedule="step", decay=0.5, decay_every=2)
+    assert [each["learning_rate"] for each in run.history] == pytest.approx([0.01, 0.01, 0.005, 0.005])
+
+
+def test_the_rate_is_sought_for_the_phase_that_it_is_for(digits: zoo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    sought = []
+
+    def find(asked: str, model: Any, phase: Any, *_: Any, **__: Any) -> Search:
+        sought.append(phase.name)
+        return Search(np.ones(2), np.ones(2), 2e-5)
+
+    monkeypatch.setattr("zoo.transfer.transferring.find_learning_rate", find)
+    run = zoo.transfer(
+        "lenet5.digits_0_4",
+        digits,
+        "fine_tune",
+        epochs=2,
+        learning_rate="find",
+        from_layer="c5",
+        seed=0,
+        progress=False,
+    )
+    assert sought == ["fine-tune"]
+    assert run.history[-1]["learning_rate"] == 2e-5
 
 
 RECIPE = """

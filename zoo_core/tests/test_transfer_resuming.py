@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import zoo
 from zoo.transfer import resume
@@ -142,6 +143,25 @@ def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
     assert resumed.folder == tmp_path / "my run"
     assert [each.name for each in tmp_path.iterdir()] == ["my run"]
     assert same_weights(resumed.model, zoo.transfer("lenet5", "digits", "full", **recipe).model)
+
+
+def test_a_training_does_not_go_on_with_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photographs = tmp_path / "photographs"
+    for number in range(20):
+        path = photographs / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((32, 32), 10 * number, np.uint8)).save(path)
+    recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
+    monkeypatch.setattr("zoo.transfer.transferring.write", lambda *_: exec("raise KeyboardInterrupt"))
+    with pytest.raises(KeyboardInterrupt):
+        zoo.transfer("lenet5", photographs, "full", **recipe, out=tmp_path / "run")
+    monkeypatch.undo()
+    gone = photographs / "a" / "0.png"
+    gone.rename(tmp_path / "0.png")
+    with pytest.raises(zoo.RunError, match="its data has changed since; put it back"):
+        resume(tmp_path / "run", progress=False)
+    (tmp_path / "0.png").rename(gone)
+    assert len(resume(tmp_path / "run", progress=False).history) == 2
 
 
 def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) -> None:

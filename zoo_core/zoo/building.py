@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import math
 import os
 from collections.abc import Callable
@@ -28,6 +29,9 @@ class _Declared:
     def __repr__(self) -> str:
         return "<as declared>"
 
+
+# For TensorFlow, all models are one whose network is compiled too often, and it advises what does not apply.
+logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 DECLARED: Final = _Declared()
 

@@ -98,7 +98,7 @@ def measure(
         said = [answers_of(subject.probabilities(outputs_of(chosen)), labels[chosen]) for chosen in parts]
         names = subject.build.class_names or dataset.class_names
         metrics = classification(dataset.task, part, names, joined(said), _names(samples))
-    return replace(metrics, samples=_digest(samples, dataset))
+    return replace(metrics, samples=digest_of(samples, dataset))
 
 
 def held_out(asked: str, dataset: Dataset, split: str | None = None) -> tuple[str, Split]:
@@ -187,7 +187,7 @@ def _names(samples: Split) -> list[str] | None:
     return [f"{path.parent.name}/{path.name}" for path in samples.inputs]
 
 
-def _digest(samples: Split, dataset: Dataset) -> str:
+def digest_of(samples: Split, dataset: Dataset) -> str:
     """Return what the samples and their labels are known by: files by name and size, arrays by their bytes."""
     digest = hashlib.sha256()
     if isinstance(samples.inputs, tuple):

@@ -127,8 +127,11 @@ class Metrics:
         return asdict(self)
 
     def __str__(self) -> str:
-        figures = ", ".join(f"{name} {readable(value)}" for name, value in self.figures().items())
-        return f"{figures} on {self.count:,} {self.split} samples"
+        figures = self.figures()
+        if self.rmse is not None:
+            del figures["loss"]  # its square
+        words = ", ".join(f"{name} {readable(value)}" for name, value in figures.items())
+        return f"{words} on {self.count:,} {self.split} samples"
 
 
 @dataclass(frozen=True)

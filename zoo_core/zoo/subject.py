@@ -126,7 +126,9 @@ def known_build(asked: str, model: keras.Model) -> Build:
 
 def name_of(given: Any) -> str:
     """Return what to call a model, a run or a name in a message."""
-    return repr(os.fspath(given) if isinstance(given, (str, os.PathLike)) else getattr(given, "name", "the model"))
+    if not isinstance(given, (str, os.PathLike)):
+        given = getattr(given, "folder", None) or getattr(given, "name", "the model")
+    return repr(os.fspath(given))
 
 
 def _is_folder(given: str | os.PathLike[str]) -> bool:

@@ -17,6 +17,7 @@ from zoo.cli import output
 from zoo.cli.arguments import (
     Options,
     augmentation,
+    device_options,
     fraction_or_path,
     key_value_option,
     names,
@@ -85,7 +86,7 @@ _OPTIONS_OF_TRAINING = (
 @click.command()
 @click.argument("model", required=False)
 @click.option("--data", metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
-@click.option("--strategy", help="Which layers learn: head if nothing is said; see zoo list --strategies.")
+@click.option("--strategy", help="Which layers learn: by default head, or full without weights; see zoo list.")
 @click.option("--weights", metavar="TAG_OR_PATH", help="Begin with these weights.")
 @click.option("--epochs", type=int, metavar="N", help="How often the data is gone through: 10 if nothing is said.")
 @click.option("--batch-size", type=int, metavar="N", help="Samples in a step: 32 if nothing is said.")
@@ -95,6 +96,7 @@ _OPTIONS_OF_TRAINING = (
 @click.option("--resume", metavar="RUN", help="Go on with a training that was killed or interrupted.")
 @key_value_option("--option", "An option of the strategy or of the model, such as layers=3.")
 @options(_OPTIONS_OF_TRAINING)
+@device_options(several=True)
 @options(OPTIONS_OF_DATA)
 @output.json_option
 @output.with_example("zoo train lenet5.digits_0_4 --data digits --classes 5,6,7,8,9")
@@ -110,9 +112,9 @@ def train(
 ) -> None:
     """Adapt a model to your data and keep the outcome as a run.
 
-    MODEL is a model's name, with a weights tag or not, or the folder of a run to go on from. The run's folder holds the
-    model, its history, drawings, report.md and report.html. Ctrl-C ends training after the batch, with a run that can
-    be used; --resume goes on from there.
+    MODEL is a model's name, with a weights tag or not, or the folder of a run to go on from; the strategy head gives
+    that a new head all the same. The run's folder holds the model, its history, drawings, report.md and report.html.
+    Ctrl-C ends training after the batch, with a run that can be used; --resume goes on from there.
     """
     given = {name: value for name, value in given.items() if value is not None and value != {}}
     if resume is not None:
@@ -137,6 +139,7 @@ def _trained(
     options_of_data = {name: given.pop(name) for name in _NAMES_OF_DATA & given.keys()}
     arguments: Options = {}
     if recipe is not None:
+        start_tensorflow()
         from zoo.transfer.recipes import read_recipe
 
         written = read_recipe(recipe)
@@ -150,11 +153,14 @@ def _trained(
     assert model is not None
     assert data is not None
     arguments |= {**option, **given, **({} if seed is None else {"seed": seed})}
-    registry.find_strategy(arguments.get("strategy", "head"))  # a typing error is found before seconds are spent
-    if not Path(model).exists():
-        registry.find_model(model)
+    is_loaded = Path(model).exists() or registry.find_model(model)[1] is not None or "weights" in arguments
+    # Nobody wants a new head on layers that have learnt nothing.
+    arguments.setdefault("strategy", "head" if is_loaded else "full")
+    registry.find_strategy(arguments["strategy"])  # a typing error is found before seconds are spent
     start_tensorflow()
-    dataset = load(data, seed=arguments.get("seed"), **options_of_data)
+    if seed is not None or "seed" not in options_of_data:
+        options_of_data["seed"] = arguments.get("seed")
+    dataset = load(data, **options_of_data)
     arguments.setdefault("out", new_run_folder(f"{Path(model).name}-{dataset.name}"))
     return zoo.transfer(model, dataset, **arguments)
 
@@ -211,6 +217,7 @@ def _run_document(run: Run) -> dict[str, Any]:
 @options(OPTIONS_OF_DATA)
 @click.option("--weights", metavar="TAG_OR_PATH", help="For a model's name: its weights.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="By default the last there is.")
+@device_options()
 @output.json_option
 @output.with_example("zoo evaluate resnet20_cifar --weights resnet20.safetensors --data cifar10 --data-path cifar/")
 def evaluate(
@@ -295,6 +302,7 @@ def _qualified(name: str) -> str | None:
 @click.argument("image", nargs=-1, required=True)
 @click.option("--weights", metavar="TAG_OR_PATH", help="For a model's name: its weights.")
 @click.option("--top", type=int, default=5, show_default=True, help="How many classes to show.")
+@device_options()
 @output.json_option
 @output.with_example("zoo predict lenet5.digits_0_4 digit.png --top 2")
 def predict(run_or_model: str, image: tuple[str, ...], weights: str | None, top: int, as_json: bool) -> None:

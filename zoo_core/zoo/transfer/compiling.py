@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -124,6 +125,9 @@ def class_weights_of(asked: str, data: Dataset, wanted: Any) -> dict[int, float]
     if unknown:
         advice = did_you_mean(str(unknown[0]), names) or f"the classes are {', '.join(names[:10])}"
         raise ArgumentError(asked, f"no class is called {unknown[0]!r}", advice)
+    for name, weight in wanted.items():
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+            raise ArgumentError(asked, f"the weight of {name!r} is {weight!r}", "pass 0 or more")
     return {index: float(wanted.get(name, 1.0)) for index, name in enumerate(names)}
 
 

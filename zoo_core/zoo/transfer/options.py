@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,7 +24,7 @@ class TrainingOptions:
 
     - ``cache``: where the outputs of frozen layers are kept, which are the same in every epoch: ``"auto"`` is memory up
       to 1 GiB and then disk, ``"memory"``, ``"disk"``, or ``"off"``;
-    - ``augment``: an :class:`zoo.data.Augmentation`, its options as a mapping, or True for the usual ones;
+    - ``augment``: a :class:`zoo.data.Augmentation`, its options as a mapping, or ``"standard"`` for the usual ones;
     - ``views``: so many augmented views of each picture are computed once and cached, instead of new ones every epoch;
     - ``early_stopping``: epochs without a better ``monitor`` after which a phase ends;
     - ``monitor``: ``"val_loss"``, ``"val_accuracy"``, ``"val_mae"``, or one of them without ``val_``;
@@ -38,6 +38,8 @@ class TrainingOptions:
     - ``label_smoothing``: the share of each label that is spread over all classes;
     - ``l1``, ``l2``: penalties on the kernels that learn;
     - ``exact``: decode and resize every pixel of a photograph, as reference pipelines do, and not only what is needed;
+    - ``device``: the name of the device to train on; several names, over which the stages of the model are divided in
+      order; or the name of each stage's first layer, with its device: see :func:`zoo.place`;
     - ``mixed_precision``: compute in 16 bits where the device is faster with them;
     - ``accumulate``: batches whose gradients are averaged before a step;
     - ``tensorboard``: a folder for TensorBoard's logs.
@@ -59,6 +61,7 @@ class TrainingOptions:
     l1: float = 0.0
     l2: float = 0.0
     exact: bool = False
+    device: str | Sequence[str] | Mapping[str, str] | None = None
     mixed_precision: bool = False
     accumulate: int = 1
     tensorboard: str | None = None
@@ -85,7 +88,8 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     Raises:
         ArgumentError: naming the one that does not fit, with what would.
     """
-    options = replace(TrainingOptions(), **{**given, "augment": _augmentation(given.get("augment"))})
+    own = {"augment": _augmentation(given.get("augment")), "device": _device(given.get("device"))}
+    options = replace(TrainingOptions(), **{**given, **own})
 
     def check(name: str, fits: bool, advice: str) -> None:
         if not fits:
@@ -100,6 +104,9 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     check_word("cache", get_args(Where))
     check_word("schedule", get_args(Schedule))
     check_word("monitor", tuple(f"{part}{each}" for part in ("val_", "") for each in ("loss", "accuracy", "mae")))
+    for name in ("keep_best", "exact", "mixed_precision"):
+        check(name, isinstance(getattr(options, name), bool), "pass true or false")
+    check("tensorboard", options.tensorboard is None or isinstance(options.tensorboard, str), "pass a folder")
     check("views", _is_count(options.views, 0), "pass the number of views, 0 for new ones in every epoch")
     check("early_stopping", options.early_stopping is None or _is_count(options.early_stopping, 1), "pass epochs: 5")
     check("accumulate", _is_count(options.accumulate, 1), "pass a number of batches, 1 or more")
@@ -110,8 +117,25 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     check("label_smoothing", _is_number(options.label_smoothing, 0, 0.9), "pass a share such as 0.1")
     check("l1", _is_number(options.l1, 0, math.inf), "pass 0 or more")
     check("l2", _is_number(options.l2, 0, math.inf), "pass 0 or more")
+    check("device", _names_devices(options.device), "pass the name of a device or several: `zoo devices` lists them")
     if isinstance(options.class_weights, str):
         check_word("class_weights", ("balanced", "balanced"))
+    is_idle = {
+        "decay": options.schedule == "constant",
+        "decay_every": options.schedule != "step",
+        "monitor": not options.restores_best,
+    }
+    needed = {
+        "decay": "schedule='cosine', for example",
+        "decay_every": "schedule='step'",
+        "monitor": "early_stopping or keep_best",
+    }
+    for name in is_idle:
+        if name in given and is_idle[name]:
+            found = "as the other options are, it changes nothing"
+            raise ArgumentError(
+                f"{asked} with {name}={getattr(options, name)!r}", found, f"pass {needed[name]} as well"
+            )
     if options.views and options.augment is None:
         raise ArgumentError(f"{asked} with views={options.views}", "nothing is augmented", "pass augment= as well")
     if options.tensorboard is not None and find_spec("tensorboard") is None:
@@ -123,14 +147,43 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     return options
 
 
+def check_options(asked: str, options: TrainingOptions, task: str, epochs: int) -> None:
+    """Raise unless the options suit the data and the length of the training.
+
+    Raises:
+        ArgumentError: naming the one that does not.
+    """
+    other = "accuracy" if task == "regression" else "mae"
+    if options.monitor.removeprefix("val_") == other:
+        found = f"the task is {task}, which has no {other}"
+        advice = f"monitor val_loss or val_{'mae' if other == 'accuracy' else 'accuracy'}"
+        raise ArgumentError(f"{asked} with monitor={options.monitor!r}", found, advice)
+    if options.warmup >= epochs:
+        found = f"there are {epochs} epochs"
+        raise ArgumentError(f"{asked} with warmup={options.warmup:g}", found, "pass fewer epochs of warm-up")
+
+
 def _augmentation(given: Any) -> Augmentation | None:
     if given is None or given is False:
         return None
     from zoo.data.augmentation import Augmentation
 
-    if given is True:
+    if given is True or given == "standard":
         return Augmentation.standard()
     return given if isinstance(given, Augmentation) else Augmentation.from_dict(given)
+
+
+def _device(given: Any) -> Any:
+    """Return a list of names as a tuple, and a single one by itself: on one device there is nothing to divide."""
+    is_single = isinstance(given, (list, tuple)) and len(given) == 1
+    return given[0] if is_single else tuple(given) if isinstance(given, list) else given
+
+
+def _names_devices(given: Any) -> bool:
+    if isinstance(given, Mapping):
+        given = [*given, *given.values()]
+    names = given if isinstance(given, (list, tuple)) else [given]
+    return given is None or (bool(names) and all(isinstance(name, str) for name in names))
 
 
 def _is_count(value: Any, least: int) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 
 from zoo.data import Dataset
 from zoo.errors import RunError
-from zoo.records import RECORD
+from zoo.evaluation import digest_of
+from zoo.records import RECORD, read_json
 from zoo.transfer.checkpoints import STATE, State, load_state
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
 
@@ -21,6 +22,9 @@ log = logging.getLogger("zoo")
 
 #: What is appended to the name of a run's folder while it is under way.
 SUFFIX = ".unfinished"
+
+#: What says which samples a training has begun with.
+SAMPLES = "samples.json"
 
 #: Where an interrupted run keeps what it can be resumed from.
 INSIDE = "resume"
@@ -107,6 +111,21 @@ class Unfinished:
             log.warning(
                 "the training is unfinished; `zoo train --resume %s` goes on", shlex.quote(os.path.relpath(run))
             )
+
+    def check_data(self, asked: str, dataset: Dataset) -> None:
+        """Write down what is trained on; raise unless a training that goes on has the same.
+
+        Raises:
+            RunError: if the data has changed since.
+        """
+        if self.folder is None:
+            return
+        digests = {part: digest_of(samples, dataset) for part, samples in dataset.splits.items()}
+        path = self.folder / SAMPLES
+        if not self.is_resumed:
+            path.write_text(json.dumps(digests), encoding="utf-8")
+        elif path.is_file() and read_json(asked, path) != digests:
+            raise RunError(asked, "its data has changed since", "put it back, or train again from the beginning")
 
     def keep_in(self, run: Path) -> None:
         """Give the folder of an interrupted run what it can be resumed from."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -26,7 +27,7 @@ from zoo.evaluation import OutputsOf, readable
 from zoo.plugins import named
 from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract, outputs_above
 from zoo.transfer.checkpoints import State, put, save_state, touched, values_of
-from zoo.transfer.compiling import class_weights_of, compile_for, penalised
+from zoo.transfer.compiling import class_weights_of, compile_for, learning_rate_of, penalised
 from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import ALL, Phase, freeze, leaf_layers
 from zoo.transfer.scaling import Scale, scale_of
@@ -99,7 +100,7 @@ def train(
     feed = _Feed(asked, build, training, validation, batch_size, seed, options)
     shown = _Shown(state.history, sum(phase.epochs for phase in phases), len(feed.steps), progress)
     interrupted, cut = False, None
-    with shown.bar, _interruptible() as stop:
+    with shown.bar, _interruptible(progress) as stop:
         try:
             for number, phase in enumerate(phases):
                 if number < state.phase:
@@ -112,7 +113,8 @@ def train(
                 fitted.optimizer.build(fitted.trainable_variables)
                 if state.optimizer:
                     put(asked, fitted.optimizer.variables, state.optimizer)
-                keeper = _Keeper(asked, scale, state, phase, options, variables, folder)
+                rate = learning_rate_of(phase, options, len(feed.steps))
+                keeper = _Keeper(asked, scale, state, phase, options, variables, folder, rate)
                 if phase.solver:
                     if cut is None:
                         found = f"the features that the phase {phase.name!r} needs have no room"
@@ -293,10 +295,11 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         options: TrainingOptions,
         variables: Sequence[keras.Variable],
         folder: Path | None,
+        rate: Any,
     ) -> None:
         super().__init__()
         self.asked, self.scale, self.state, self.phase, self.options = asked, scale, state, phase, options
-        self.variables, self.folder = variables, folder
+        self.variables, self.folder, self.rate = variables, folder, rate
 
     def is_over(self) -> bool:
         """Whether the phase has stopped early; one that was interrupted there is not begun again."""
@@ -342,9 +345,11 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _rate(self) -> float:
         """Return the learning rate that the epoch ended with; an optimiser of the phase's own may have several."""
-        if self.phase.optimizer is not None or (self.options.schedule == "constant" and not self.options.warmup):
+        if self.phase.optimizer is not None or not callable(self.rate):
             return self.phase.learning_rate
-        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        optimizer = self.model.optimizer
+        step = max(0, int(keras.ops.convert_to_numpy(optimizer.iterations)) - 1)
+        return float(keras.ops.convert_to_numpy(self.rate(step)))
 
     def _compare(self, record: dict[str, Any]) -> None:
         name = self.options.monitor if self.options.monitor in record else self.options.monitor.removeprefix("val_")
@@ -388,8 +393,8 @@ class _Stop(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 @contextmanager
-def _interruptible() -> Iterator[_Stop]:
-    """Let the first Ctrl-C end training after the batch; the second is Python's own."""
+def _interruptible(said: bool) -> Iterator[_Stop]:
+    """Let the first Ctrl-C end training after the batch, which is ``said`` on stderr; the second is Python's own."""
     stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -398,6 +403,8 @@ def _interruptible() -> Iterator[_Stop]:
 
     def ask(*_: Any) -> None:
         stop.wanted = True
+        if said:  # not through a stream, in the middle of whose write the signal may have come
+            os.write(2, b"\nending after this batch; the run is then written. Ctrl-C again ends at once.\n")
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, ask)

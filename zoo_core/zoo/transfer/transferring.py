@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import math
 import os
 import platform
 import secrets
@@ -20,15 +21,17 @@ import numpy as np
 from zoo import registry
 from zoo.building import Build, annotate
 from zoo.data import Dataset, load_data
+from zoo.devices import on
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, one_line
 from zoo.evaluation import held_out, measure, outputs_of
+from zoo.placing import place
 from zoo.plugins import CORE, load_plugins, named
 from zoo.registry import Entry
 from zoo.specs import StrategySpec
 from zoo.subject import Subject, known_build, name_of
 from zoo.transfer.adapting import adapted, base_of, fitting_options
 from zoo.transfer.finding import find_learning_rate
-from zoo.transfer.options import NAMES, training_options
+from zoo.transfer.options import NAMES, check_options, training_options
 from zoo.transfer.phases import Phase, leaf_layers
 from zoo.transfer.precision import computing_in, in_float32
 from zoo.transfer.reports import count_parameters, drawings
@@ -70,8 +73,9 @@ def transfer(
         weights: for a name, a weights tag or file.
         epochs: how often the training data is gone through, in all phases.
         batch_size: samples in a step.
-        learning_rate: of Adam; by default what the strategy finds sensible; ``"find"`` tries rates on a copy of the
-            model first and takes one, as :func:`zoo.transfer.finding.find_learning_rate` says.
+        learning_rate: of Adam; by default what the strategy finds sensible; ``"find"`` tries rates first and takes one,
+            as :func:`zoo.transfer.finding.find_learning_rate` says; of several phases, in the first that the rate is
+            for, on the model as it is then before any training.
         out: the folder to write the run to, new or empty. It appears in one step at the end, or not at all. Meanwhile
             the state after each epoch stands in ``<out>.unfinished``, and :func:`resume` goes on from there after the
             process was killed; Ctrl-C ends training after the batch, with a run that can be used and resumed.
@@ -164,17 +168,23 @@ def _transfer(
         asked = f"train {name_of(model_or_name)} on {dataset.name!r}"
         if dataset.train is None or not len(dataset.train):
             raise DataError(asked, "the data has no training split", "pass data that has one")
+        unfinished.check_data(asked, dataset)
         make_phases = _phases_function(chosen)
         own = _strategy_options(make_phases)
         # What both have, as the penalty l1 of wide_and_deep, is the strategy's.
         strategy_options = {**chosen.spec.config, **{key: options.pop(key) for key in own & options.keys()}}
         training = training_options(asked, {name: options.pop(name) for name in NAMES if name in options})
+        check_options(asked, training, dataset.task, epochs)
         base = base_of(asked, model_or_name, weights)
         build_options = fitting_options(asked, base, dataset, options, own | set(NAMES))
 
+        if isinstance(training.device, str):
+            stack.enter_context(on(training.device))
         keras.utils.set_random_seed(seed)
         with computing_in(asked, training.mixed_precision):
             model, head = adapted(base, build_options, dataset, chosen.spec.new_head)
+        if training.device is not None and not isinstance(training.device, str):
+            place(model, training.device)
         build = known_build(asked, model)
         if build.preprocessing is not None:
             annotate(model, preprocessing=replace(build.preprocessing, exact=training.exact))
@@ -188,14 +198,20 @@ def _transfer(
 
         asked_rate = learning_rate
         if isinstance(learning_rate, str):
-            search = find_learning_rate(asked, model, phases_at(None)[0], dataset, batch_size=batch_size, seed=seed)
+            phase = _phase_of_rate(asked, phases_at)
+            search = find_learning_rate(asked, model, phase, dataset, batch_size=batch_size, seed=seed)
             learning_rate, pictures["learning_rate.png"] = search.rate, search.picture()
         phases = phases_at(learning_rate)
         warning = _random_frozen(model, build, phases)
         if warning:
             log.warning("%s: %s", asked, warning)
         info = {
-            "data": {"name": dataset.name, "description": dataset.describe(), "origin": dict(dataset.origin)},
+            "data": {
+                "name": dataset.name,
+                "description": dataset.describe(),
+                "origin": dict(dataset.origin),
+                "samples": {part: len(split) for part, split in dataset.splits.items()},
+            },
             "strategy": {
                 "name": chosen.qualified,
                 "options": strategy_options,
@@ -286,6 +302,14 @@ def _phases(
     return phases
 
 
+def _phase_of_rate(asked: str, phases_at: Callable[[float | None], list[Phase]]) -> Phase:
+    """Return the first phase whose learning rate is the user's to choose."""
+    for phase, other in zip(phases_at(None), phases_at(1e-9), strict=True):
+        if phase.learning_rate != other.learning_rate:
+            return phase
+    raise ArgumentError(f"{asked} with learning_rate='find'", "its strategy has no rate to choose", "leave it out")
+
+
 def _broken(strategy: Entry[StrategySpec], found: str) -> PluginError:
     return PluginError(
         f"use the strategy {strategy.qualified!r}", found, f"tell the authors of {strategy.distribution}"
@@ -335,7 +359,8 @@ def _check_numbers(*, epochs: Any, batch_size: Any, learning_rate: Any, seed: An
     for name, (value, least, example) in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**32:
             raise ArgumentError(f"train with {name}={value!r}", "it is no such number", f"pass {example}, for example")
-    is_rate = isinstance(learning_rate, (int, float)) and learning_rate > 0
+    is_number = isinstance(learning_rate, (int, float)) and not isinstance(learning_rate, bool)
+    is_rate = is_number and 0 < learning_rate < math.inf
     if learning_rate not in (None, "find") and not is_rate:
         advice = "pass 0.001, for example, or 'find'"
         raise ArgumentError(f"train with learning_rate={learning_rate!r}", "it is no positive number", advice)
