@@ -11,7 +11,7 @@ from PIL import Image
 
 from zoo.data import Split
 from zoo.data.images import open_image, prepare
-from zoo.data.pipeline import arrays, batches
+from zoo.data.pipeline import ahead, arrays, batches
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -125,3 +125,26 @@ def test_a_model_that_takes_something_else_is_refused() -> None:
         arrays(pictures(), None, (3,))
     with pytest.raises(ArgumentError, match="batches of 0"):
         batches(rows, None, (3,), batch_size=0)
+
+
+def test_the_next_item_is_computed_while_one_is_used_and_no_more() -> None:
+    computed = []
+
+    class Steps:
+        def __len__(self) -> int:
+            return 4
+
+        def __getitem__(self, index: int) -> int:
+            computed.append(index)
+            if index == 3:
+                raise DataError("read it", "it is gone", "look for it")
+            return 10 * index
+
+    items = ahead(Steps())
+    assert next(items) == 0
+    assert next(items) == 10
+    items.close()
+    assert computed in ([0, 1], [0, 1, 2])
+    with pytest.raises(DataError, match="it is gone"):
+        list(ahead(Steps()))
+    assert list(ahead([])) == []

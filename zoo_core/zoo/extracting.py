@@ -94,7 +94,7 @@ def extract(
     splits = {}
     for part, split in dataset.splits.items():
         steps = batches(split, build.preprocessing, build.options["input_shape"], batch_size=batch_size)
-        outputs = [np.asarray(network(steps[index][0], training=False)) for index in range(len(steps))]
+        outputs = [np.asarray(network(inputs, training=False)) for inputs, _ in steps]
         features = np.concatenate(outputs)
         # A classifier that is a convolution gets maps of one pixel, of which others make nothing.
         splits[part] = (features.reshape(len(features), -1) if layer is None else features, split.labels)

@@ -56,6 +56,9 @@ _PIXEL_TYPES = {
 #: The names of simplejpeg for the modes of Pillow.
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
 
+#: From this ratio on, what is decoded to what is wanted.
+_SHRINKS = 1.5
+
 #: Each thread decodes into memory of its own, which it keeps up to this many bytes.
 _KEPT = 8 * 2**20
 _OF_THREAD = threading.local()
@@ -350,9 +353,16 @@ def _scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.
     wanted = _swapped(enough(_swapped((width, height), orientation in _ON_ITS_SIDE)), orientation in _ON_ITS_SIDE)
     scale = next((each for each in (8, 4, 2) if each <= min(width // wanted[0], height // wanted[1])), 1)
     least = -(-width // scale), -(-height // scale)
-    memory = _memory(least[0] * least[1] * len(mode))
     try:
-        pixels = simplejpeg.decode_jpeg(content, _COLOURS[mode], min_width=least[0], min_height=least[1], buffer=memory)
+        pixels = simplejpeg.decode_jpeg(
+            content,
+            _COLOURS[mode],
+            min_width=least[0],
+            min_height=least[1],
+            # How colours between two samples are guessed cannot be seen where the picture shrinks further.
+            fastupsample=min(least[0] / wanted[0], least[1] / wanted[1]) >= _SHRINKS,
+            buffer=_memory(least[0] * least[1] * len(mode)),
+        )
     except ValueError:
         return None
     beyond = least[0] - width / scale, least[1] - height / scale

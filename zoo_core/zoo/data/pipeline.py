@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -93,7 +95,7 @@ def batches(
 
         def __iter__(self) -> Any:
             self.on_epoch_begin()
-            return (self[index] for index in range(len(self)))
+            return ahead(self)
 
         def on_epoch_begin(self) -> None:
             # Keras calls on_epoch_end once more than there are epochs, before the first; so epochs are counted here.
@@ -114,6 +116,16 @@ def batches(
             return np.random.default_rng([seed, epoch]).permutation(len(split))
 
     return Batches()
+
+
+def ahead(steps: Any) -> Iterator[Any]:
+    """Yield the items of a sequence, each computed while the one before is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="zoo-batches") as thread:
+        coming = None
+        for index in range(len(steps)):
+            item = coming.result() if coming else steps[0]
+            coming = thread.submit(steps.__getitem__, index + 1) if index + 1 < len(steps) else None
+            yield item
 
 
 def arrays(

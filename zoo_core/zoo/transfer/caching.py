@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data import Split
+from zoo.data.pipeline import ahead
 from zoo.data.rows import RowsOnDisk
 from zoo.errors import ArgumentError, RunError
 from zoo.graph import BYTES, Step, macs_of, size_of, steps_of
@@ -176,8 +177,7 @@ def extract(
         if views > 1:
             steps.start_at(view)
             steps.on_epoch_begin()
-        for index in range(len(steps)):
-            inputs = steps[index][0]
+        for inputs, _ in ahead(steps):
             size = len(inputs)
             largest = max(size, largest)
             # The last batch is filled up: for another size, TensorFlow would compile the network once more.
