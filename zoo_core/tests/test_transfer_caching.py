@@ -11,8 +11,10 @@ import pytest
 from keras import layers
 
 import zoo
+from zoo.data.augmentation import Augmentation
+from zoo.data.pipeline import batches
 from zoo.transfer import Phase
-from zoo.transfer.caching import cut_of, extract
+from zoo.transfer.caching import cached_batches, cut_of, extract
 from zoo.transfer.checkpoints import values_of
 from zoo.transfer.phases import freeze
 
@@ -187,3 +189,40 @@ def test_held_out_samples_are_not_computed_again_for_the_figures(
     monkeypatch.setattr("zoo.transfer.transferring.outputs_of", lambda *_: pytest.fail("the model is run again"))
     data = replace(pictures, test=None)
     zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))
+
+
+def test_augmented_views_are_computed_once_and_taken_in_turn(
+    pictures: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extracted = []
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        extracted.append((options["views"], extract(*arguments, **options)))
+        return extracted[-1][1]
+
+    monkeypatch.setattr("zoo.transfer.trainer.extract", spy)
+    augmentation = Augmentation(flip="horizontal", rotation=20)
+    run = zoo.transfer(
+        "resnet20_cifar", pictures, "head", epochs=4, seed=1, progress=False, augment=augmentation, views=3
+    )
+    (views, features), (one, _) = extracted
+    assert (views, one) == (3, 1)
+    split, build = pictures.train, run.build
+    assert split is not None
+    steps = batches(
+        split, build.preprocessing, build.options["input_shape"], batch_size=32, seed=1, augmentation=augmentation
+    )
+    steps.start_at(1)
+    second = np.concatenate([inputs for inputs, _ in steps])
+    frozen = keras.Model(run.model.input, run.model.get_layer(build.spec.head[-1]).input)
+    taken = [features.take(np.arange(len(split)) + view * len(split)) for view in range(3)]
+    np.testing.assert_allclose(taken[1], frozen.predict(second, verbose=0), atol=1e-5)
+    assert not np.allclose(taken[0], taken[1], atol=1e-3)
+    steps.start_at(0)
+    cached = cached_batches(features, split, steps, 32, views=3)
+    seen = []
+    for _ in range(4):
+        cached.on_epoch_begin()
+        seen.append(np.concatenate([cached[index][0] for index in range(len(cached))]))
+    for epoch, view in enumerate((0, 1, 2, 0)):
+        np.testing.assert_array_equal(seen[epoch], taken[view])

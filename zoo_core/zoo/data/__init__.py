@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from zoo.data.augmentation import Augmentation
 from zoo.data.datasets import Dataset, Skipped, Split, load_data
 from zoo.data.tables import Table
 
-__all__ = ["Dataset", "Skipped", "Split", "Table", "load_data"]
+__all__ = ["Augmentation", "Dataset", "Skipped", "Split", "Table", "load_data"]

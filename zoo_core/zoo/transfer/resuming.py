@@ -123,7 +123,10 @@ class Unfinished:
         digests = {part: digest_of(samples, dataset) for part, samples in dataset.splits.items()}
         path = self.folder / SAMPLES
         if not self.is_resumed:
-            path.write_text(json.dumps(digests), encoding="utf-8")
+            try:
+                path.write_text(json.dumps(digests), encoding="utf-8")
+            except OSError as error:
+                raise RunError(asked, f"{path} cannot be written ({error.strerror})", "make room") from error
         elif path.is_file() and read_json(asked, path) != digests:
             raise RunError(asked, "its data has changed since", "put it back, or train again from the beginning")
 

@@ -23,7 +23,7 @@ from zoo.building import Build, annotate
 from zoo.data import Dataset, load_data
 from zoo.devices import on
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, one_line
-from zoo.evaluation import held_out, measure, outputs_of
+from zoo.evaluation import Metrics, held_out, measure, outputs_of
 from zoo.placing import place
 from zoo.plugins import CORE, load_plugins, named
 from zoo.registry import Entry
@@ -37,7 +37,7 @@ from zoo.transfer.precision import computing_in, in_float32
 from zoo.transfer.reports import count_parameters, drawings
 from zoo.transfer.resuming import Unfinished
 from zoo.transfer.runs import Run, new_folder, to_json, write
-from zoo.transfer.trainer import check_layers, train
+from zoo.transfer.trainer import Trained, check_layers, train
 
 log = logging.getLogger("zoo")
 
@@ -247,12 +247,8 @@ def _transfer(
         if training.mixed_precision:
             model = in_float32(model)
         annotate(model, class_names=dataset.class_names, table=dataset.table)
-        subject = Subject(model, known_build(asked, model))
-        part, samples = held_out(asked, dataset)
-        answers = trained.outputs_of if part == "validation" else None
-        answers = answers or outputs_of(subject, samples, batch_size)
-        metrics = None if part == "train" else measure(asked, subject, dataset, part, samples, answers)
-        pictures |= drawings(subject, dataset, part, trained.history, metrics, answers)
+        metrics, drawn = _judged(asked, Subject(model, known_build(asked, model)), dataset, trained, batch_size)
+        pictures |= drawn
         info["parameters"] = count_parameters(model, [asdict(phase) for phase in phases])
         info["seconds"] = {"training": seconds, "total": time.perf_counter() - started}
         run = Run(model, trained.history, build.report, metrics, info, folder, pictures)
@@ -332,6 +328,17 @@ def _random_frozen(model: keras.Model, build: Build, phases: list[Phase]) -> str
 
 
 # -- what is kept
+
+
+def _judged(
+    asked: str, subject: Subject, dataset: Dataset, trained: Trained, batch_size: int
+) -> tuple[Metrics | None, dict[str, bytes]]:
+    """Return how good the trained model is on what was held out, if anything was, and the drawings of the run."""
+    part, samples = held_out(asked, dataset)
+    answers = trained.outputs_of if part == "validation" else None
+    answers = answers or outputs_of(subject, samples, batch_size)
+    metrics = None if part == "train" else measure(asked, subject, dataset, part, samples, answers)
+    return metrics, drawings(subject, dataset, part, trained.history, metrics, answers)
 
 
 def _known(record: dict[str, Any]) -> dict[str, Any]:
