@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.datasets import Dataset, Skipped, Split
-from zoo.data.images import digest_of_image, in_threads
+from zoo.data.images import digest_of_image
 from zoo.data.splits import check_fractions, divide, leaks
 from zoo.data.tables import read_rows
+from zoo.data.threads import in_threads
 from zoo.errors import ArgumentError, DataError
 
 #: What people call the folders of a split.

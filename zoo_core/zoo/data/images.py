@@ -5,22 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias
 
-import cykooz_resizer
 import numpy as np
-import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from zoo.data.scaled import Enough, Size, Whole, refuse_bomb, resized, scaled_jpeg
+from zoo.data.threads import in_threads
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -40,60 +36,6 @@ _RESAMPLING = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
-
-#: The same without Pillow, six times as fast and at most one grey value away.
-_FAST_RESAMPLING = {
-    "nearest": cykooz_resizer.ResizeAlg.nearest(),
-    "bilinear": cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.bilinear),
-    "bicubic": cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.catmull_rom),
-}
-_PIXEL_TYPES = {
-    1: cykooz_resizer.PixelType.U8,
-    3: cykooz_resizer.PixelType.U8x3,
-    4: cykooz_resizer.PixelType.U8x4,
-}
-
-#: The names of simplejpeg for the modes of Pillow.
-_COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
-
-#: From this ratio on, what is decoded to what is wanted.
-_SHRINKS = 1.5
-
-#: Each thread decodes into memory of its own, which it keeps up to this many bytes.
-_KEPT = 8 * 2**20
-_OF_THREAD = threading.local()
-
-#: The tag of EXIF for how the camera was held, and its values where height and width change places, where what stands
-#: left in the upright picture comes last in the file's rows or columns, and where what stands above does.
-_ORIENTATION, _ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 0x0112, (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
-
-#: (width, height) of a picture, and which size is enough of it.
-Size: TypeAlias = tuple[int, int]
-Enough: TypeAlias = Callable[[Size], Size]
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """What a decoded picture shows: one of ``size``, ``scale`` times as large, that begins at ``(left, top)`` in it.
-
-    Where ``scale`` does not divide the size, the last decoded pixels reach beyond the picture.
-    """
-
-    size: Size
-    scale: int = 1
-    left: float = 0.0
-    top: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Failed:
-    """What stands where a result would."""
-
-    error: Exception
-
-
-A = TypeVar("A")
-B = TypeVar("B")
 
 
 def open_image(source: Picture, *, name: str | None = None) -> Image.Image:
@@ -123,7 +65,7 @@ def digest_of_image(path: str | os.PathLike[str]) -> str:
     """
     with _naming(str(path)), open(path, "rb") as file:
         image = Image.open(file, formats=FORMATS)
-        _refuse_bomb(image)
+        refuse_bomb(image)
         if image.format in ("JPEG", "MPO"):
             # An eighth of the size costs a third of the time, and a truncated file is found all the same.
             image.draft(None, (1, 1))
@@ -151,8 +93,9 @@ def pixels_of(source: Picture, preprocessing: Preprocessing, input_shape: tuple[
     if preprocessing.exact:
         pixels = _resized_exactly(_in_mode(_opened(source, opacity=mode == "RGBA"), mode), preprocessing, height, width)
     else:
-        decoded, whole = _scaled(source, mode, lambda size: resized_and_cut(size, preprocessing, height, width)[0])
-        pixels = _resized(decoded, whole, preprocessing, height, width)
+        sizes = partial(resized_and_cut, preprocessing=preprocessing, height=height, width=width)
+        decoded, whole = _scaled(source, mode, lambda size: sizes(size)[0])
+        pixels = resized(decoded, whole, *sizes(whole.size), preprocessing.interpolation)
     if not grey or channels == 1:
         return pixels
     if channels == 3:
@@ -224,37 +167,6 @@ def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Pr
     return batch
 
 
-def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Return ``function`` of each item, in order, computed on a few threads: decoders work outside Python's lock."""
-    waiting = list(items)
-    results: list[Any] = [None] * len(waiting)
-    indices = iter(range(len(waiting)))
-
-    def work() -> None:
-        for index in indices:
-            try:
-                results[index] = function(waiting[index])
-            except Exception as error:
-                results[index] = _Failed(error)
-                begin_no_more()
-
-    def begin_no_more() -> None:
-        deque(indices, maxlen=0)
-
-    # One task a thread, and not one an item, which would cost a tenth of the time.
-    tasks = [_threads().submit(work) for _ in range(min(_cores(), len(waiting)))]
-    try:
-        for task in tasks:
-            task.result()
-    finally:
-        begin_no_more()
-    # All before the first that failed had begun, and have ended.
-    for result in results:
-        if isinstance(result, _Failed):
-            raise result.error
-    return results
-
-
 def resized_and_cut(
     size: Size, preprocessing: Preprocessing, height: int | None, width: int | None
 ) -> tuple[Size, Size]:
@@ -270,16 +182,6 @@ def resized_and_cut(
 # -- inside
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), thread_name_prefix="zoo-images")
-
-
-def _cores() -> int:
-    """Return how many cores this process may use, which may be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _opened(source: Picture, name: str | None = None, *, opacity: bool = False) -> Image.Image:
     """Return the picture upright and in 8 bits, as :func:`_plain` gives it."""
     with _naming(name or _name_of(source)):
@@ -289,14 +191,14 @@ def _opened(source: Picture, name: str | None = None, *, opacity: bool = False) 
             return _plain(ImageOps.exif_transpose(source), opacity)
         if isinstance(source, (str, os.PathLike, bytes)):
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-                _refuse_bomb(image)
+                refuse_bomb(image)
                 ImageOps.exif_transpose(image, in_place=True)
                 return _plain(image, opacity)
     found = f"a {type(source).__name__} is no picture"
     raise ArgumentError(f"open {name or _name_of(source)}", found, "pass a path, bytes, an array or a Pillow image")
 
 
-def _scaled(source: Picture, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], _Whole]:
+def _scaled(source: Picture, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], Whole]:
     """Return the pixels ``(H, W, C)`` of the picture upright, a JPEG file at what is ``enough``, and what they show."""
     name = _name_of(source)
     if isinstance(source, (str, os.PathLike)):
@@ -304,11 +206,11 @@ def _scaled(source: Picture, mode: str, enough: Enough) -> tuple[NDArray[np.uint
             source = Path(source).read_bytes()
     if isinstance(source, bytes):
         with _naming(name):
-            found = _scaled_jpeg(source, mode, enough)
+            found = scaled_jpeg(source, mode, enough)
         if found is not None:
             return found
     image = _in_mode(_opened(source, name, opacity=mode == "RGBA"), mode)
-    return _with_channels(np.asarray(image)), _Whole(image.size)
+    return _with_channels(np.asarray(image)), Whole(image.size)
 
 
 def _name_of(source: Picture) -> str:
@@ -329,66 +231,6 @@ def _naming(name: str) -> Iterator[None]:
         raise DataError(f"open {name}", "there is no such file", "check the path") from error
     except Exception as error:
         raise DataError(f"open {name}", f"it cannot be decoded ({error})", "replace or remove it") from error
-
-
-def _refuse_bomb(image: Image.Image) -> None:
-    """Refuse what Pillow would only warn of: a few kilobytes that claim to be gigabytes of pixels."""
-    most = Image.MAX_IMAGE_PIXELS
-    if most and image.width * image.height > most:
-        raise ValueError(f"it claims {image.width}x{image.height} pixels, and more than {most:,} are not read")
-
-
-def _scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], _Whole] | None:
-    """Return a JPEG file decoded at the least legal scale that leaves ``enough``, and what the pixels show.
-
-    They lie in memory that the next file of the thread is decoded into. None stands for whatever else it is: another
-    format, colours for the printer, damage. Pillow knows what to do then.
-    """
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-        _refuse_bomb(image)
-        if image.format not in ("JPEG", "MPO") or image.mode not in ("RGB", "L"):
-            return None
-        orientation = image.getexif().get(_ORIENTATION)
-        width, height = image.size
-    wanted = _swapped(enough(_swapped((width, height), orientation in _ON_ITS_SIDE)), orientation in _ON_ITS_SIDE)
-    scale = next((each for each in (8, 4, 2) if each <= min(width // wanted[0], height // wanted[1])), 1)
-    least = -(-width // scale), -(-height // scale)
-    try:
-        pixels = simplejpeg.decode_jpeg(
-            content,
-            _COLOURS[mode],
-            min_width=least[0],
-            min_height=least[1],
-            # How colours between two samples are guessed cannot be seen where the picture shrinks further.
-            fastupsample=min(least[0] / wanted[0], least[1] / wanted[1]) >= _SHRINKS,
-            buffer=_memory(least[0] * least[1] * len(mode)),
-        )
-    except ValueError:
-        return None
-    beyond = least[0] - width / scale, least[1] - height / scale
-    size = width, height
-    if orientation in _ON_ITS_SIDE:
-        pixels, size, beyond = pixels.swapaxes(0, 1), _swapped(size), _swapped(beyond)
-    whole = _Whole(size, scale)
-    if orientation in _FROM_THE_RIGHT:
-        pixels, whole = pixels[:, ::-1], replace(whole, left=beyond[0])
-    if orientation in _FROM_BELOW:
-        pixels, whole = pixels[::-1], replace(whole, top=beyond[1])
-    return pixels, whole
-
-
-def _memory(size: int) -> bytearray:
-    """Return at least ``size`` bytes, the same again if they suffice: fresh memory costs as much as the decoding."""
-    memory: bytearray = getattr(_OF_THREAD, "memory", bytearray())
-    if len(memory) < size:
-        memory = bytearray(size)
-        if size <= _KEPT:
-            _OF_THREAD.memory = memory
-    return memory
-
-
-def _swapped(pair: tuple[A, A], swap: bool = True) -> tuple[A, A]:
-    return (pair[1], pair[0]) if swap else pair
 
 
 def _with_channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -452,34 +294,6 @@ def _resized_exactly(
     left, top = (scaled[0] - cut[0]) // 2, (scaled[1] - cut[1]) // 2
     image = image.resize(scaled, _RESAMPLING[preprocessing.interpolation])
     return _with_channels(np.asarray(image.crop((left, top, left + cut[0], top + cut[1]))))
-
-
-def _resized(
-    pixels: NDArray[np.uint8],
-    whole: _Whole,
-    preprocessing: Preprocessing,
-    height: int | None,
-    width: int | None,
-) -> NDArray[np.uint8]:
-    """Return the same, nearly, from what of the decoded pixels is left in the end; no pixel is resampled in vain."""
-    scaled, cut = resized_and_cut(whole.size, preprocessing, height, width)
-    left, top = (scaled[0] - cut[0]) // 2, (scaled[1] - cut[1]) // 2
-    if scaled == whole.size and whole.scale == 1:
-        return pixels[top : top + cut[1], left : left + cut[0]].copy()
-    across, down = (side / whole.scale / final for side, final in zip(whole.size, scaled, strict=True))
-    start = whole.left + left * across, whole.top + top * down
-    # Rounding must not carry the box over the border.
-    box = cykooz_resizer.CropBox(
-        *start, min(cut[0] * across, pixels.shape[1] - start[0]), min(cut[1] * down, pixels.shape[0] - start[1])
-    )
-    kind = _PIXEL_TYPES[pixels.shape[2]]
-    resized = cykooz_resizer.ImageData(*cut, kind)
-    cykooz_resizer.Resizer().resize(
-        cykooz_resizer.ImageData(pixels.shape[1], pixels.shape[0], kind, pixels.tobytes()),
-        resized,
-        cykooz_resizer.ResizeOptions(_FAST_RESAMPLING[preprocessing.interpolation], crop_box=box),
-    )
-    return np.frombuffer(resized.get_buffer(), np.uint8).reshape(cut[1], cut[0], -1)
 
 
 def _normalise_into(

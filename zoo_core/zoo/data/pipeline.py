@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.datasets import Inputs, Split
-from zoo.data.images import in_threads, normalise, pixels_of, pixels_of_all, prepare_all, stacked
+from zoo.data.images import normalise, pixels_of, pixels_of_all, prepare_all, stacked
 from zoo.data.pixels import Pixels
+from zoo.data.threads import in_threads
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
 
