@@ -51,7 +51,7 @@ class Extracted:
         for name, (features, labels) in self.splits.items():
             arrays |= {f"{name}_features": features, f"{name}_labels": labels}
         try:
-            with in_one_step(target, ".npz") as unfinished:
+            with in_one_step(target) as unfinished:
                 np.savez(unfinished, allow_pickle=False, **arrays)
         except OSError as error:
             raise DataError(asked, one_line(error), "choose a folder that can be written, with space") from error

@@ -13,31 +13,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: The names of unfinished files: the final name, the process that writes, and something to tell its files apart.
-_UNFINISHED = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.part(?P<suffix>\..+)?$")
+#: The names of folders for unfinished files: the final name, the process that writes, and what tells its folders apart.
+_UNFINISHED = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.part$")
 
 
 @contextmanager
-def in_one_step(path: Path, suffix: str = "") -> Iterator[Path]:
+def in_one_step(path: Path) -> Iterator[Path]:
     """Give the path to write to; what stands there becomes ``path`` when the context ends without an exception.
 
-    ``suffix`` is what the name that is written to has to end with. A process that is killed leaves an unfinished file
-    beside ``path``, which the next one to write there removes.
+    It has the name of ``path``, in a folder of its own beside it, because some libraries write to a file of their own
+    beside what they are given, which is left when the process is killed. The next one to write ``path`` removes the
+    folders of killed processes.
 
     Raises:
         OSError: whatever the system says.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_the_dead(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part{suffix}")
+    folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
+        folder.mkdir()
+        unfinished = folder / path.name
+        yield unfinished
+        with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
-        os.replace(temporary, path)
+        unfinished.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
+        os.replace(unfinished, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -90,10 +93,10 @@ def _umask() -> int:
 
 
 def _remove_the_dead(path: Path) -> None:
-    for each in path.parent.glob(f".{path.name}.*.part*"):
+    for each in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         unfinished = _UNFINISHED.search(each.name)
         if unfinished and not _is_alive(int(unfinished["pid"])):
-            each.unlink(missing_ok=True)
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _is_alive(process: int) -> bool:

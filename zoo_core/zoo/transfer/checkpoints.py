@@ -48,7 +48,7 @@ def save_state(state: State, folder: Path) -> None:
     """Write ``state`` into ``folder`` in one step; raises OSError."""
     values = {f"{kind}/{number}": array for kind in _ARRAYS for number, array in enumerate(getattr(state, kind))}
     record = {key: value for key, value in vars(state).items() if key not in _ARRAYS}
-    with in_one_step(folder / STATE, ".npz") as unfinished:
+    with in_one_step(folder / STATE) as unfinished:
         np.savez(unfinished, state=np.frombuffer(json.dumps(record).encode(), np.uint8), **values)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import statistics
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -461,7 +462,7 @@ class _Shown(keras.callbacks.Callback):  # type: ignore[misc]
         last, count = self.history[-1], len(self.history)
         hidden = ("epoch", "phase", "learning_rate", "seconds")
         figures = ", ".join(f"{name} {readable(value)}" for name, value in last.items() if name not in hidden)
-        left = (self.epochs - count) * sum(each["seconds"] for each in self.history) / count
+        left = (self.epochs - count) * statistics.median(each["seconds"] for each in self.history[-5:])
         when = f"{last['seconds']:.1f} s" + (f", about {_duration(left)} left" if count < self.epochs else "")
         self.console.print(f"epoch {count}/{self.epochs} ({last['phase']}): {figures}; {when}", markup=False)
         self.bar.update(self.task, description=f"epoch {min(count + 1, self.epochs)}/{self.epochs}")

@@ -45,8 +45,7 @@ def convert(
     """
     target = Path(path).expanduser()
     asked = f"convert {os.fspath(source)!r} to {str(target)!r}"
-    suffix = next((each for each in SUFFIXES if target.name.endswith(each)), None)
-    if suffix is None:
+    if not target.name.endswith(SUFFIXES):
         raise ArgumentError(asked, "the name does not say which format", f"let it end with {' or '.join(SUFFIXES)}")
     if target.exists() and not overwrite:
         raise ArgumentError(asked, "that file is there already", "choose another name, or pass overwrite=True")
@@ -68,7 +67,7 @@ def convert(
             asked, f"{name} {reason}", "pass the classes of the file, or include_top=False; nothing was written"
         )
     try:
-        with in_one_step(target, suffix) as unfinished:
+        with in_one_step(target) as unfinished:
             origin = {"model": known.qualified, "source": Path(report.source).name, "sha256": report.sha256}
             _write(built, unfinished, origin)
             _check(asked, built, unfinished)
