@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.generic] | Image.Image
+
+A = TypeVar("A")
 
 Image.init()
 
@@ -120,7 +122,10 @@ def prepare_all(
         DataError: as :func:`open_image`, and if the pictures differ in size and ``input_shape`` leaves theirs.
         ArgumentError: if ``input_shape`` is not that of a picture.
     """
-    return normalise(pixels_of_all(images, preprocessing, input_shape), preprocessing)
+    known = _as_they_are(images, preprocessing, input_shape)
+    if known is not None:
+        return normalise(known, preprocessing)
+    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape, preprocessing)
 
 
 def pixels_of_all(
@@ -129,27 +134,46 @@ def pixels_of_all(
     input_shape: tuple[int | None, ...],
 ) -> NDArray[np.uint8]:
     """Return :func:`pixels_of` the pictures as one batch ``(N, H, W, C)``; raises as :func:`prepare_all` does."""
-    height, width, channels = _checked(input_shape)
-    if isinstance(images, np.ndarray) and images.ndim == 4 and images.dtype == np.uint8 and len(images):
-        whole = preprocessing.resize == "squeeze" or preprocessing.crop_fraction == 1
-        same_size = images.shape[1:3] == (height or images.shape[1], width or images.shape[2])
-        same_channels = images.shape[3] == channels and (channels == 1 or preprocessing.channels != "grey")
-        if whole and same_size and same_channels:
-            return images
-    return stacked(in_threads(lambda each: pixels_of(each, preprocessing, input_shape), images))
+    known = _as_they_are(images, preprocessing, input_shape)
+    if known is not None:
+        return known
+    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape)
 
 
-def stacked(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Return pictures as one batch.
+def batch_of(
+    pixels_of_one: Callable[[A], NDArray[np.uint8]],
+    items: Iterable[A],
+    shape: tuple[int | None, ...],
+    normalised: Preprocessing | None = None,
+) -> NDArray[Any]:
+    """Return the pixels of each item, of ``shape``, as one batch: uint8 as they are, or float32 ``normalised``.
 
     Raises:
         DataError: if they differ in size, or there is none.
     """
-    shapes = sorted({each.shape for each in arrays})
-    if len(shapes) != 1:
-        found = f"they are of {len(shapes)} sizes, such as {shapes[0]} and {shapes[-1]}" if shapes else "there is none"
-        raise DataError(f"put {len(arrays)} pictures into one batch", found, "name a height and width in input_shape")
-    return np.stack(arrays)
+    waiting = list(items)
+    asked = f"put {len(waiting)} pictures into one batch"
+    advice = "name a height and width in input_shape"
+    if not waiting:
+        raise DataError(asked, "there is none", advice)
+    first = pixels_of_one(waiting[0]) if None in shape else None
+    # By the thread that asks for one batch after the other: then it gets the same memory again, which the system need
+    # not clear. And each picture is put into it by the thread that decoded it, while the processor has it in its cache.
+    batch = np.empty(
+        (len(waiting), *(shape if first is None else first.shape)), np.uint8 if normalised is None else np.float32
+    )
+
+    def put(index: int) -> None:
+        pixels = first if first is not None and index == 0 else pixels_of_one(waiting[index])
+        if pixels.shape != batch.shape[1:]:
+            raise DataError(asked, f"they differ in size: {batch.shape[1:]} and {pixels.shape}", advice)
+        if normalised is None:
+            batch[index] = pixels
+        else:
+            _normalise_into(batch[index], pixels, normalised)
+
+    in_threads(put, range(len(waiting)))
+    return batch
 
 
 def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
@@ -180,6 +204,19 @@ def resized_and_cut(
 
 
 # -- inside
+
+
+def _as_they_are(
+    images: Iterable[Picture], preprocessing: Preprocessing, input_shape: tuple[int | None, ...]
+) -> NDArray[np.uint8] | None:
+    """Return the pictures if they are a batch already, of which :func:`pixels_of` would change nothing."""
+    height, width, channels = _checked(input_shape)
+    if not (isinstance(images, np.ndarray) and images.ndim == 4 and images.dtype == np.uint8 and len(images)):
+        return None
+    whole = preprocessing.resize == "squeeze" or preprocessing.crop_fraction == 1
+    same_size = images.shape[1:3] == (height or images.shape[1], width or images.shape[2])
+    same_channels = images.shape[3] == channels and (channels == 1 or preprocessing.channels != "grey")
+    return images if whole and same_size and same_channels else None
 
 
 def _opened(source: Picture, name: str | None = None, *, opacity: bool = False) -> Image.Image:

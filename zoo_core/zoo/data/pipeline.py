@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,8 @@ from numpy.typing import NDArray
 
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.datasets import Inputs, Split
-from zoo.data.images import normalise, pixels_of, pixels_of_all, prepare_all, stacked
+from zoo.data.images import batch_of, normalise, pixels_of, pixels_of_all, prepare_all
 from zoo.data.pixels import Pixels
-from zoo.data.threads import in_threads
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
 
@@ -89,9 +91,10 @@ def batches(
             samples = self.order[index * batch_size :][:batch_size]
             if preprocessing is None:
                 return arrays(split.take(samples), None, input_shape)
-            pixels: NDArray[Any] = _pixels(split, samples, preprocessing, input_shape, kept)
-            if augment is not None:
-                pixels = augment(pixels, (seed, max(self.epoch, 0), index))
+            pictures = partial(_pictures, split, samples, preprocessing, input_shape, kept)
+            if augment is None:
+                return pictures(normalised=True), split.labels[samples]
+            pixels = augment(pictures(normalised=False), (seed, max(self.epoch, 0), index))
             return normalise(pixels, preprocessing), split.labels[samples]
 
         def __iter__(self) -> Any:
@@ -120,12 +123,13 @@ def batches(
 
 
 def ahead(steps: Any) -> Iterator[Any]:
-    """Yield the items of a sequence, each computed while the one before is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="zoo-batches") as thread:
-        coming = None
-        for index in range(len(steps)):
-            item = coming.result() if coming else steps[0]
-            coming = thread.submit(steps.__getitem__, index + 1) if index + 1 < len(steps) else None
+    """Yield the items of a sequence, the next two computed while one is used: so no core waits for the last of one."""
+    with ThreadPoolExecutor(2, thread_name_prefix="zoo-batches") as threads:
+        indices = iter(range(len(steps)))
+        coming = deque(threads.submit(steps.__getitem__, index) for index in islice(indices, 2))
+        while coming:
+            item = coming.popleft().result()
+            coming.extend(threads.submit(steps.__getitem__, index) for index in islice(indices, 1))
             yield item
 
 
@@ -141,16 +145,19 @@ def arrays(
     return prepare_all(split.inputs, preprocessing, input_shape), split.labels
 
 
-def _pixels(
+def _pictures(
     split: Split,
     samples: NDArray[np.intp],
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
     kept: Pixels | None,
-) -> NDArray[np.uint8]:
-    """Return the pixels of some samples, from those that are kept if they are, and keep them else."""
+    *,
+    normalised: bool,
+) -> NDArray[Any]:
+    """Return some samples as one batch, their pixels from those that are kept if they are, and keep them else."""
     if kept is None:
-        return pixels_of_all(split.take(samples).inputs, preprocessing, input_shape)
+        prepared = prepare_all if normalised else pixels_of_all
+        return prepared(split.take(samples).inputs, preprocessing, input_shape)
 
     def one(sample: int) -> NDArray[np.uint8]:
         pixels = kept.get(sample)
@@ -159,7 +166,7 @@ def _pixels(
             kept.put(sample, pixels)
         return pixels
 
-    return stacked(in_threads(one, samples))
+    return batch_of(one, samples, input_shape, preprocessing if normalised else None)
 
 
 def _check_fit(inputs: Inputs, preprocessing: Preprocessing | None, input_shape: tuple[int | None, ...]) -> None:
