@@ -271,6 +271,15 @@ def test_scaled_decoding_knows_which_way_is_up(orientation: int) -> None:
     assert np.abs(exact - scaled).mean() < 1
 
 
+def test_scaled_decoding_knows_which_way_is_up_from_xmp_too() -> None:
+    described = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    upright = photograph(301, 503)
+    content = encoded(upright, "JPEG", xmp=described, quality=95)
+    assert open_image(content).size == upright.size[::-1]
+    exact, scaled = both_ways(content, Preprocessing(), (40, 64, 3))
+    assert np.abs(exact - scaled).mean() < 1
+
+
 @pytest.mark.parametrize(("mode", "decoded"), [("L", [(64, 64)]), ("CMYK", [])])
 def test_scaled_decoding_takes_grey_and_leaves_cmyk_to_pillow(
     mode: str, decoded: list[tuple[int, int]], decoded_sizes: list[tuple[int, int]]

@@ -24,6 +24,9 @@ _JPEG = b"\xff\xd8\xff"
 #: The names of simplejpeg for the modes of Pillow.
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
 
+#: What simplejpeg calls the colours of the printer.
+_FOR_THE_PRINTER = ("CMYK", "YCCK")
+
 #: From this ratio on, what is decoded to what is wanted.
 _SHRINKS = 1.5
 
@@ -74,12 +77,14 @@ def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.u
     """
     if not content.startswith(_JPEG):
         return None
-    with Image.open(io.BytesIO(content), formats=("JPEG", "MPO")) as image:
-        refuse_bomb(image)
-        if image.mode not in ("RGB", "L"):
-            return None
-        orientation = image.getexif().get(_ORIENTATION)
-        width, height = image.size
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+    except ValueError:
+        return None
+    refuse_bomb(width, height)
+    if colours in _FOR_THE_PRINTER:
+        return None
+    orientation = _orientation_of(content)
     turned = orientation in _ON_ITS_SIDE
     wanted = _swapped(enough(_swapped((width, height), turned)), turned)
     scale = next((each for each in (8, 4, 2) if each <= min(width // wanted[0], height // wanted[1])), 1)
@@ -128,11 +133,19 @@ def resized(pixels: NDArray[np.uint8], whole: Whole, scaled: Size, cut: Size, in
     return np.frombuffer(image.get_buffer(), np.uint8).reshape(cut[1], cut[0], -1)
 
 
-def refuse_bomb(image: Image.Image) -> None:
+def refuse_bomb(width: int, height: int) -> None:
     """Refuse what Pillow would only warn of: a few kilobytes that claim to be gigabytes of pixels."""
     most = Image.MAX_IMAGE_PIXELS
-    if most and image.width * image.height > most:
-        raise ValueError(f"it claims {image.width}x{image.height} pixels, and more than {most:,} are not read")
+    if most and width * height > most:
+        raise ValueError(f"it claims {width}x{height} pixels, and more than {most:,} are not read")
+
+
+def _orientation_of(content: bytes) -> int | None:
+    """Return how the camera was held, which Pillow is asked where the file may say it, in EXIF or in XMP."""
+    if b"Exif\0" not in content and b"Orientation" not in content:
+        return None
+    with Image.open(io.BytesIO(content), formats=("JPEG", "MPO")) as image:
+        return image.getexif().get(_ORIENTATION)
 
 
 def _memory(size: int) -> bytearray:
