@@ -46,7 +46,7 @@ mean, std = tf.constant(how.mean), tf.constant(how.std)
 def read(part, shuffle):
     pictures = keras.utils.image_dataset_from_directory(
         Path({photos!r}) / part, image_size=known.options["input_shape"][:2], batch_size=32, shuffle=shuffle, seed=0,
-        verbose=False,
+        crop_to_aspect_ratio=True, verbose=False,
     )
     return pictures.map(lambda x, y: ((x * how.scale - mean) / std, y)).prefetch(tf.data.AUTOTUNE)
 
