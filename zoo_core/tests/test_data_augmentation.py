@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,15 @@ def test_grey_pictures_have_no_hue() -> None:
     assert changed(Augmentation(contrast=0.3, noise=0.1), pictures(channels=1)).shape == (40, 12, 16, 1)
     with pytest.raises(ArgumentError, match="the pictures are grey"):
         augmenter(Augmentation(hue=0.1), 1)
+
+
+def test_threads_do_not_draw_from_each_others_seeds() -> None:
+    augment = augmenter(ALL, 3)
+    several = [np.full((4, 16, 16, 3), 128, np.uint8)] * 400
+    alone = [augment(pixels, (0, 0, index)) for index, pixels in enumerate(several)]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda index: augment(several[index], (0, 0, index)), range(400)))
+    np.testing.assert_array_equal(together, alone)
 
 
 @pytest.mark.parametrize(

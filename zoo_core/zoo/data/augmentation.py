@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from threading import Lock
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -133,6 +134,7 @@ def augmenter(augmentation: Augmentation, channels: int) -> Augment:
     with tf.device("CPU"):
         layers = _colour_layers(augmentation)
     generators = [getattr(layer, "seed_generator", None) or layer.generator for layer in layers]
+    lock = Lock()  # two batches at once would draw from each other's seeds
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
@@ -156,7 +158,7 @@ def augmenter(augmentation: Augmentation, channels: int) -> Augment:
     def augment(pixels: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.float32]:
         random = np.random.default_rng(seed)
         seeds = random.integers(2**31, size=len(layers), dtype=np.int32)
-        with tf.device("CPU"):
+        with lock, tf.device("CPU"):
             augmented: NDArray[np.float32] = changed(pixels, _maps(augmentation, pixels.shape, random), seeds).numpy()
         return augmented
 
