@@ -137,7 +137,7 @@ def test_the_date_of_a_change_says_that_parts_belong_together_unless_it_is_the_p
     for modified in (long_ago, now):
         server.script.extend(serve(cut_after=end, etag=None, modified=modified) for end in (1000, None))
         assert fetch("load it", f"{url}", file_name="a", sha256=None).path.read_bytes() == WEIGHTS
-        for path in weights_folder().glob("pins/*"):
+        for path in weights_folder().glob("pins/*.json"):
             path.unlink()
     assert [request.first_byte for request in server.requests] == [0, 1000, 0, 0]
     assert server.requests[1].headers["If-Range"] == long_ago
