@@ -115,8 +115,10 @@ def prepare_all(
     images: Iterable[Picture],
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
-) -> NDArray[np.float32]:
-    """Return the pictures as one batch ``(N, H, W, C)``, decoded in parallel.
+    *,
+    normalised: bool = True,
+) -> NDArray[Any]:
+    """Return the pictures as one batch ``(N, H, W, C)``, decoded in parallel: float32, or uint8 if not ``normalised``.
 
     Raises:
         DataError: as :func:`open_image`, and if the pictures differ in size and ``input_shape`` leaves theirs.
@@ -124,29 +126,18 @@ def prepare_all(
     """
     known = _as_they_are(images, preprocessing, input_shape)
     if known is not None:
-        return normalise(known, preprocessing)
-    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape, preprocessing)
-
-
-def pixels_of_all(
-    images: Iterable[Picture],
-    preprocessing: Preprocessing,
-    input_shape: tuple[int | None, ...],
-) -> NDArray[np.uint8]:
-    """Return :func:`pixels_of` the pictures as one batch ``(N, H, W, C)``; raises as :func:`prepare_all` does."""
-    known = _as_they_are(images, preprocessing, input_shape)
-    if known is not None:
-        return known
-    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape)
+        return normalise(known, preprocessing) if normalised else known
+    arithmetic = preprocessing if normalised else None
+    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape, arithmetic)
 
 
 def batch_of(
     pixels_of_one: Callable[[A], NDArray[np.uint8]],
     items: Iterable[A],
     shape: tuple[int | None, ...],
-    normalised: Preprocessing | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> NDArray[Any]:
-    """Return the pixels of each item, of ``shape``, as one batch: uint8 as they are, or float32 ``normalised``.
+    """Return the pixels of each item, of ``shape``, as one batch: uint8, or normalised by ``preprocessing`` to float32.
 
     Raises:
         DataError: if they differ in size, or there is none.
@@ -160,17 +151,17 @@ def batch_of(
     # By the thread that asks for one batch after the other: then it gets the same memory again, which the system need
     # not clear. And each picture is put into it by the thread that decoded it, while the processor has it in its cache.
     batch = np.empty(
-        (len(waiting), *(shape if first is None else first.shape)), np.uint8 if normalised is None else np.float32
+        (len(waiting), *(shape if first is None else first.shape)), np.uint8 if preprocessing is None else np.float32
     )
 
     def put(index: int) -> None:
         pixels = first if first is not None and index == 0 else pixels_of_one(waiting[index])
         if pixels.shape != batch.shape[1:]:
             raise DataError(asked, f"they differ in size: {batch.shape[1:]} and {pixels.shape}", advice)
-        if normalised is None:
+        if preprocessing is None:
             batch[index] = pixels
         else:
-            _normalise_into(batch[index], pixels, normalised)
+            _normalise_into(batch[index], pixels, preprocessing)
 
     in_threads(put, range(len(waiting)))
     return batch

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.datasets import Inputs, Split
-from zoo.data.images import batch_of, normalise, pixels_of, pixels_of_all, prepare_all
+from zoo.data.images import batch_of, normalise, pixels_of, prepare_all
 from zoo.data.pixels import Pixels
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
@@ -156,8 +156,7 @@ def _pictures(
 ) -> NDArray[Any]:
     """Return some samples as one batch, their pixels from those that are kept if they are, and keep them else."""
     if kept is None:
-        prepared = prepare_all if normalised else pixels_of_all
-        return prepared(split.take(samples).inputs, preprocessing, input_shape)
+        return prepare_all(split.take(samples).inputs, preprocessing, input_shape, normalised=normalised)
 
     def one(sample: int) -> NDArray[np.uint8]:
         pixels = kept.get(sample)

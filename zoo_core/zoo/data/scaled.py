@@ -24,8 +24,8 @@ _JPEG = b"\xff\xd8\xff"
 #: The names of simplejpeg for the modes of Pillow.
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
 
-#: What simplejpeg calls the colours of the printer.
-_FOR_THE_PRINTER = ("CMYK", "YCCK")
+#: What simplejpeg calls the colours that it turns into these.
+_FROM = ("YCbCr", "RGB", "Gray")
 
 #: From this ratio on, what is decoded to what is wanted.
 _SHRINKS = 1.5
@@ -82,7 +82,7 @@ def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.u
     except ValueError:
         return None
     refuse_bomb(width, height)
-    if colours in _FOR_THE_PRINTER:
+    if colours not in _FROM:
         return None
     orientation = _orientation_of(content)
     turned = orientation in _ON_ITS_SIDE
