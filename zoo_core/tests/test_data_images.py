@@ -280,8 +280,8 @@ def test_scaled_decoding_knows_which_way_is_up_from_xmp_too() -> None:
     assert np.abs(exact - scaled).mean() < 1
 
 
-@pytest.mark.parametrize("before", [b"\xff\xfe\0\x06\xff\xda\xff\xda", b"\xff\xff\xff"], ids=["a comment", "fill bytes"])
-def test_which_way_is_up_may_stand_behind_what_looks_like_the_picture(before: bytes) -> None:
+@pytest.mark.parametrize("before", [b"\xff\xfe\0\x06\xff\xda\xff\xda", b"\xff\xff"], ids=["comment", "fill bytes"])
+def test_which_way_is_up_may_stand_behind_what_looks_like_pixels(before: bytes) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     content = encoded(photograph(301, 503), "JPEG", exif=exif, quality=95)

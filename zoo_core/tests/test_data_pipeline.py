@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from PIL import Image
 
 from zoo.data import Split
+from zoo.data.augmentation import Augmentation
 from zoo.data.images import open_image, prepare
+from zoo.data.memory import Memory
 from zoo.data.pipeline import ahead, arrays, batches
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
@@ -57,6 +60,41 @@ def test_the_last_batch_holds_the_rest_in_order() -> None:
     data = batches(pictures(), RAW, (8, 8, 3), batch_size=4)
     assert [len(y) for _, y in data] == [4, 4, 2]
     assert epoch(data) == epoch(data) == list(range(10))
+
+
+@pytest.mark.parametrize("augmentation", [None, Augmentation(flip="horizontal")])
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda x: x,
+        lambda x: x[1:, ::2],
+        lambda x: x.reshape(len(x), -1).T[3:],
+        lambda x: x[0][None],
+        memoryview,
+        keras.ops.convert_to_tensor,
+    ],
+    ids=["itself", "slice", "reshaped", "row", "memoryview", "tensor"],
+)
+def test_a_batch_that_somebody_holds_stays_as_it_is(held: Any, augmentation: Augmentation | None) -> None:
+    data = batches(pictures(40), RAW, (8, 8, 3), batch_size=4, augmentation=augmentation)
+    parts, copies = zip(*((held(x), np.array(held(x))) for x, _ in data), strict=True)
+    for part, copy in zip(parts, copies, strict=True):
+        np.testing.assert_array_equal(np.asarray(part), copy)
+
+
+def test_the_memory_of_a_batch_that_nobody_holds_is_taken_again() -> None:
+    data = batches(pictures(400), RAW, (8, 8, 3), batch_size=4)
+    assert len({x.ctypes.data for x, _ in data}) <= 5  # one in use, and two ahead; which come and go as threads do
+    memory = Memory()
+    first = memory.empty((4, 8), np.float32)
+    row = first[2][None]
+    del first
+    second = memory.empty((4, 8), np.float32)
+    assert not np.shares_memory(row, second)
+    where = row.ctypes.data - 2 * 8 * 4
+    del row
+    assert memory.empty((2, 8), np.float32).ctypes.data == where
+    assert memory.empty((9, 8), np.float32).shape == (9, 8)
 
 
 def test_epochs_are_shuffled_anew_and_repeat_with_the_seed() -> None:

@@ -22,6 +22,9 @@ from zoo.specs import Preprocessing
 
 Picture: TypeAlias = str | os.PathLike[str] | bytes | NDArray[np.generic] | Image.Image
 
+#: ``np.empty``, or another that takes a shape and a dtype.
+Empty: TypeAlias = Callable[[tuple[int, ...], type], NDArray[Any]]
+
 A = TypeVar("A")
 
 Image.init()
@@ -117,8 +120,11 @@ def prepare_all(
     input_shape: tuple[int | None, ...],
     *,
     normalised: bool = True,
+    empty: Empty = np.empty,
 ) -> NDArray[Any]:
     """Return the pictures as one batch ``(N, H, W, C)``, decoded in parallel: float32, or uint8 if not ``normalised``.
+
+    It is written into what ``empty`` returns for its shape and dtype.
 
     Raises:
         DataError: as :func:`open_image`, and if the pictures differ in size and ``input_shape`` leaves theirs.
@@ -126,9 +132,9 @@ def prepare_all(
     """
     known = _as_they_are(images, preprocessing, input_shape)
     if known is not None:
-        return normalise(known, preprocessing) if normalised else known
+        return normalise(known, preprocessing, empty) if normalised else known
     arithmetic = preprocessing if normalised else None
-    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape, arithmetic)
+    return batch_of(lambda each: pixels_of(each, preprocessing, input_shape), images, input_shape, arithmetic, empty)
 
 
 def batch_of(
@@ -136,8 +142,11 @@ def batch_of(
     items: Iterable[A],
     shape: tuple[int | None, ...],
     preprocessing: Preprocessing | None = None,
+    empty: Empty = np.empty,
 ) -> NDArray[Any]:
     """Return the pixels of each item, of ``shape``, as one batch: uint8, or normalised by ``preprocessing`` to float32.
+
+    It is written into what ``empty`` returns for its shape and dtype.
 
     Raises:
         DataError: if they differ in size, or there is none.
@@ -148,12 +157,11 @@ def batch_of(
     if not waiting:
         raise DataError(asked, "there is none", advice)
     first = pixels_of_one(waiting[0]) if None in shape else None
-    # By the thread that asks for one batch after the other: then it gets the same memory again, which the system need
-    # not clear. And each picture is put into it by the thread that decoded it, while the processor has it in its cache.
-    batch = np.empty(
+    batch = empty(
         (len(waiting), *(shape if first is None else first.shape)), np.uint8 if preprocessing is None else np.float32
     )
 
+    # By the thread that decoded it, while the processor has it in its cache.
     def put(index: int) -> None:
         pixels = first if first is not None and index == 0 else pixels_of_one(waiting[index])
         if pixels.shape != batch.shape[1:]:
@@ -167,19 +175,20 @@ def batch_of(
     return batch
 
 
-def normalise(pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+def normalise(
+    pixels: NDArray[np.uint8] | NDArray[np.float32], preprocessing: Preprocessing, empty: Empty = np.empty
+) -> NDArray[np.float32]:
     """Return the arithmetic of ``preprocessing`` on pixels ``(H, W, C)`` or a batch of them, in the order RGB or grey.
 
-    A mean or std of three values holds for the opacity with its last.
+    It is written into what ``empty`` returns. A mean or std of three values holds for the opacity with its last.
     """
+    values = empty(pixels.shape, np.float32)
     if pixels.ndim == 3:
-        values = np.empty(pixels.shape, np.float32)
         _normalise_into(values, pixels, preprocessing)
         return values
-    batch = np.empty(pixels.shape, np.float32)
     # One picture at a time stays in the processor's cache through all the steps.
-    in_threads(lambda index: _normalise_into(batch[index], pixels[index], preprocessing), range(len(pixels)))
-    return batch
+    in_threads(lambda index: _normalise_into(values[index], pixels[index], preprocessing), range(len(pixels)))
+    return values
 
 
 def resized_and_cut(

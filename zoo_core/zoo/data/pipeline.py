@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.datasets import Inputs, Split
-from zoo.data.images import batch_of, normalise, pixels_of, prepare_all
+from zoo.data.images import Empty, batch_of, normalise, pixels_of, prepare_all
+from zoo.data.memory import Memory
 from zoo.data.pixels import Pixels
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
@@ -43,7 +44,7 @@ def batches(
     - ``start_at(epoch)``: the next pass is that epoch, counted from 0, with its order and its augmentation, as if those
       before it had been run;
     - ``is_random``: whether a sample differs from epoch to epoch;
-    - ``close()``: gives back what ``keep`` takes.
+    - ``close()``: gives back what ``keep`` takes, and the memory of batches that are not in use.
 
     Args:
         split: the samples.
@@ -75,6 +76,8 @@ def batches(
     if keep and isinstance(split.inputs, tuple) and None not in input_shape:
         kept = Pixels(len(split), input_shape)  # type: ignore[arg-type]
 
+    of_pixels, of_batches = Memory(), Memory()
+
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """The batches of one split."""
 
@@ -93,9 +96,9 @@ def batches(
                 return arrays(split.take(samples), None, input_shape)
             pictures = partial(_pictures, split, samples, preprocessing, input_shape, kept)
             if augment is None:
-                return pictures(normalised=True), split.labels[samples]
-            pixels = augment(pictures(normalised=False), (seed, max(self.epoch, 0), index))
-            return normalise(pixels, preprocessing), split.labels[samples]
+                return pictures(of_batches.empty, normalised=True), split.labels[samples]
+            pixels = augment(pictures(of_pixels.empty, normalised=False), (seed, max(self.epoch, 0), index))
+            return normalise(pixels, preprocessing, of_batches.empty), split.labels[samples]
 
         def __iter__(self) -> Any:
             self.on_epoch_begin()
@@ -111,6 +114,8 @@ def batches(
             self.order = self._order_of(epoch)
 
         def close(self) -> None:
+            of_pixels.clear()
+            of_batches.clear()
             if kept is not None:
                 kept.close()
 
@@ -151,12 +156,13 @@ def _pictures(
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
     kept: Pixels | None,
+    empty: Empty,
     *,
     normalised: bool,
 ) -> NDArray[Any]:
     """Return some samples as one batch, their pixels from those that are kept if they are, and keep them else."""
     if kept is None:
-        return prepare_all(split.take(samples).inputs, preprocessing, input_shape, normalised=normalised)
+        return prepare_all(split.take(samples).inputs, preprocessing, input_shape, normalised=normalised, empty=empty)
 
     def one(sample: int) -> NDArray[np.uint8]:
         pixels = kept.get(sample)
@@ -165,7 +171,7 @@ def _pictures(
             kept.put(sample, pixels)
         return pixels
 
-    return batch_of(one, samples, input_shape, preprocessing if normalised else None)
+    return batch_of(one, samples, input_shape, preprocessing if normalised else None, empty)
 
 
 def _check_fit(inputs: Inputs, preprocessing: Preprocessing | None, input_shape: tuple[int | None, ...]) -> None:
