@@ -180,9 +180,7 @@ def extract(
         for inputs, _ in ahead(steps):
             size = len(inputs)
             largest = max(size, largest)
-            # The last batch is filled up: for another size, TensorFlow would compile the network once more.
-            filled = np.concatenate([inputs, np.repeat(inputs[-1:], largest - size, axis=0)])
-            outputs = cut.frozen.predict_on_batch(filled)
+            outputs = cut.frozen.predict_on_batch(_filled(inputs, largest))
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
             try:
                 features.put(at, [output[:size] for output in outputs])
@@ -194,6 +192,11 @@ def extract(
                 progress()
     log.debug("%s: %.0f MB of features kept: %s", asked, needed / 2**20, place)
     return features
+
+
+def _filled(batch: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return the last batch filled up with its last sample: for another size, TensorFlow would compile once more."""
+    return batch if len(batch) == size else np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
 
 
 def _no_room(asked: str, found: str, where: Where) -> None:
@@ -219,8 +222,7 @@ def outputs_above(cut: Cut, features: Features, batch_size: int, samples: NDArra
     outputs = []
     for start in range(0, len(samples), batch_size):
         chosen = samples[start : start + batch_size]
-        filled = np.concatenate([chosen, np.repeat(chosen[-1:], batch_size - len(chosen))])
-        outputs.append(cut.rest.predict_on_batch(features.take(filled))[: len(chosen)])
+        outputs.append(cut.rest.predict_on_batch(features.take(_filled(chosen, batch_size)))[: len(chosen)])
     return np.concatenate(outputs)
 
 

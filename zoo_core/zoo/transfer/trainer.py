@@ -247,6 +247,7 @@ class _Feed:
         self.features = [None, None]
         for number, (steps, count, each) in enumerate(parts):
             self.features[number] = extract(self.asked, cut, steps, count, views=each, where=where, progress=progressed)
+            steps.close()
             if self.features[number] is None:
                 self.features = [None, None]
                 break
