@@ -14,7 +14,7 @@ from zoo.data import Split
 from zoo.data.augmentation import Augmentation
 from zoo.data.images import open_image, prepare
 from zoo.data.memory import Memory
-from zoo.data.pipeline import ahead, arrays, batches
+from zoo.data.pipeline import ahead, arrays, batches, stream
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -186,3 +186,45 @@ def test_the_next_two_items_are_computed_while_one_is_used_and_no_more() -> None
     with pytest.raises(DataError, match="it is gone"):
         list(ahead(Steps()))
     assert list(ahead([])) == []
+
+
+class Rows(keras.utils.PyDataset):
+    """Five batches of four rows, which notes those that are asked for, and has lost the last."""
+
+    def __init__(self, is_whole: bool = True) -> None:
+        super().__init__()
+        self.is_whole = is_whole
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return 5
+
+    def __getitem__(self, index: int) -> Any:
+        self.asked.append(index)
+        if index == 4 and not self.is_whole:
+            raise DataError("read it", "it is gone", "look for it")
+        return np.full((4, 3), index, np.float32), np.zeros(4)
+
+
+def linear() -> keras.Model:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_of_a_stream_keras_takes_each_batch_once_an_epoch() -> None:
+    data, checks = Rows(), Rows()
+    with stream(data) as learnt, stream(checks) as held_out:
+        linear().fit(learnt, validation_data=held_out, epochs=3, shuffle=False, verbose=0)
+    for each in (data, checks):
+        assert sorted(each.asked) == sorted([0, *3 * list(range(5))])  # the first also tells what a batch looks like
+    with stream(Rows()) as items:
+        assert [int(x[0, 0]) for x, _ in items] == list(range(5))
+    with stream(None) as nothing:
+        assert nothing is None
+
+
+@pytest.mark.parametrize("use", [lambda x: linear().fit(x, shuffle=False), lambda x: linear().predict(x)])
+def test_what_a_batch_raises_comes_out_of_keras_as_it_was_raised(use: Any) -> None:
+    with pytest.raises(DataError, match="it is gone"), stream(Rows(is_whole=False)) as items:
+        use(items)

@@ -284,3 +284,25 @@ def test_pictures_in_files_and_in_memory_train_alike(tmp_path: Path) -> None:
     from_files = replace(made, train=replace(split, inputs=tuple(paths)))
     runs = [train("mlp", data, input_shape=(16, 16, 3)) for data in (made, from_files)]
     assert runs[0].history[0]["loss"] == runs[1].history[0]["loss"]
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_picture_that_is_gone_after_loading_is_named(part: str, tmp_path: Path) -> None:
+    from PIL import Image
+
+    photos = tmp_path / "photos"
+    for number in range(40):
+        path = photos / f"class_{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (28, 28), number).save(path)
+    data = zoo.load_data(photos)
+    run = train("lenet5", data)
+    gone = data.splits[part].inputs[-1]
+    gone.unlink()
+    with pytest.raises(DataError, match=f"{gone.name}: there is no such file"):
+        train("lenet5", data)
+    with pytest.raises(DataError, match=f"{gone.name}: .*put it back, or load the data again"):
+        train("lenet5", data, out=tmp_path / "runs" / "new")
+    with pytest.raises(DataError, match=f"{gone.name}: there is no such file"):
+        zoo.evaluate(run, data, split=part)
+    assert not (tmp_path / "runs").exists()

@@ -188,11 +188,20 @@ def _names(samples: Split) -> list[str] | None:
 
 
 def digest_of(samples: Split, dataset: Dataset) -> str:
-    """Return what the samples and their labels are known by: files by name and size, arrays by their bytes."""
+    """Return what the samples and their labels are known by: files by name and size, arrays by their bytes.
+
+    Raises:
+        DataError: if a file is not there any more.
+    """
     digest = hashlib.sha256()
     if isinstance(samples.inputs, tuple):
         for name, path in zip(_names(samples) or (), samples.inputs, strict=True):
-            digest.update(f"{name}\0{path.stat().st_size}\n".encode())
+            try:
+                size = path.stat().st_size
+            except OSError as error:
+                advice = "put it back, or load the data again"
+                raise DataError(f"open {path}", f"it cannot be read ({error.strerror})", advice) from error
+            digest.update(f"{name}\0{size}\n".encode())
     else:
         for each in samples.inputs:
             digest.update(np.ascontiguousarray(each).data)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zoo import registry
 from zoo.building import Build, build, build_of
+from zoo.data.pipeline import stream
 from zoo.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class Subject:
 
     def outputs(self, inputs: Any) -> NDArray[np.float32]:
         """Return the model's outputs, ``(N, outputs)``, for one batch of inputs or for a ``keras.utils.PyDataset``."""
-        size = len(inputs) if isinstance(inputs, np.ndarray) else None
-        # Not predict_on_batch, which compiles the network once more for every other size of a batch.
-        return np.asarray(self.model.predict(inputs, batch_size=size, verbose=0))
+        if isinstance(inputs, np.ndarray):
+            # Not predict_on_batch, which compiles the network once more for every other size of a batch.
+            return np.asarray(self.model.predict(inputs, batch_size=len(inputs), verbose=0))
+        with stream(inputs) as batches:
+            return np.asarray(self.model.predict(batches, verbose=0))
 
     def probabilities(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return the ``(N, classes)`` probabilities that the model's outputs mean; one unit becomes two columns."""

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.building import Build
 from zoo.data import Dataset, Split
-from zoo.data.pipeline import batches
+from zoo.data.pipeline import batches, stream
 from zoo.errors import PluginError, RunError, ZooError, one_line
 from zoo.evaluation import OutputsOf, readable
 from zoo.plugins import named
@@ -120,19 +120,21 @@ def train(
                     if cut is None:
                         found = f"the features that the phase {phase.name!r} needs have no room"
                         raise RunError(asked, found, "set TMPDIR to a larger disk, or choose the strategy head")
-                    _solve(asked, model, phase, fitted, feed, keeper, shown)
+                    _solve(asked, model, phase, cut, feed, keeper, shown)
                     continue
-                with penalised(model, phase, options):
-                    if not keeper.is_over():
+                if not keeper.is_over():
+                    steps, checks = feed.of(cut, training, at=len(state.history)), feed.checks(cut)
+                    boards = _tensorboard(options, number, phase)
+                    with penalised(model, phase, options), stream(steps) as learnt, stream(checks) as held_out:
                         fitted.fit(
-                            feed.of(cut, training, at=len(state.history)),
-                            validation_data=feed.checks(cut),
+                            learnt,
+                            validation_data=held_out,
                             initial_epoch=state.epoch,
                             epochs=phase.epochs,
                             shuffle=False,
                             class_weight=weights,
                             verbose=0,
-                            callbacks=[stop, keeper, shown, *_tensorboard(options, number, phase), *callbacks],
+                            callbacks=[_Epochs(steps), stop, keeper, shown, *boards, *callbacks],
                         )
                 keeper.end_of_phase()
         except Interrupted:
@@ -157,9 +159,7 @@ def cut_for(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut |
     return None if options.cache == "off" or changes or once else cut_of(model, phase)
 
 
-def _solve(
-    asked: str, model: keras.Model, phase: Phase, rest: keras.Model, feed: _Feed, keeper: _Keeper, shown: _Shown
-) -> None:
+def _solve(asked: str, model: keras.Model, phase: Phase, cut: Cut, feed: _Feed, keeper: _Keeper, shown: _Shown) -> None:
     """Let the solver of a phase set the weights of its layer, and measure what came of it as an epoch."""
     assert phase.solver is not None
     keeper.on_epoch_begin(0)
@@ -171,11 +171,12 @@ def _solve(
     except Exception as error:
         found = f"the solver {phase.solver} of the phase {phase.name!r} raised {one_line(error)}"
         raise PluginError(asked, found, "tell the authors of the strategy") from error
-    logs = rest.evaluate(feed.of_features(0), verbose=0, return_dict=True)
-    if feed.validating is not None:
-        held_out = rest.evaluate(feed.of_features(1), verbose=0, return_dict=True)
-        logs |= {f"val_{name}": value for name, value in held_out.items()}
-    keeper.set_model(rest)
+    logs: dict[str, float] = {}
+    for prefix, steps in (("", feed.of_features(0)), ("val_", feed.checks(cut))):
+        with stream(steps) as batches:
+            figures = cut.rest.evaluate(batches, verbose=0, return_dict=True) if steps else {}
+        logs |= {f"{prefix}{name}": value for name, value in figures.items()}
+    keeper.set_model(cut.rest)
     keeper.on_epoch_end(0, logs)
     shown.on_epoch_end(0)
     keeper.end_of_phase()
@@ -272,17 +273,25 @@ class _Feed:
         return self.features[0].take(np.arange(count)), labels
 
     def of_features(self, part: Literal[0, 1]) -> Any:
-        """Return batches of features in the order of the samples, of the training or the validation split."""
+        """Return batches of the features of the training or the validation split, in the order of the samples."""
         split = self.training if part == 0 else self.validation
         assert split is not None
         return cached_batches(self.features[part], split, self.make(split), self.batch_size)
 
     def checks(self, cut: Cut | None) -> Any:
         """Return the validation batches, or None."""
-        if self.validating is None or cut is None:
-            return self.validating
-        assert self.validation is not None
-        return cached_batches(self.features[1], self.validation, self.validating, self.batch_size)
+        return self.validating if cut is None or self.validation is None else self.of_features(1)
+
+
+class _Epochs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Gives each epoch its order and its augmentation."""
+
+    def __init__(self, steps: Any) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.steps.on_epoch_begin()
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
