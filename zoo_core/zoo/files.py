@@ -43,6 +43,11 @@ def in_one_step(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_free(path: Path) -> bool:
+    """Return whether there is nothing of that name, or an empty folder."""
+    return not path.exists() or (path.is_dir() and not any(path.iterdir()))
+
+
 @contextmanager
 def folder_in_one_step(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder to write into; it becomes ``path`` when the context ends without an exception.
@@ -53,7 +58,7 @@ def folder_in_one_step(path: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises:
         OSError: whatever the system says; ``FileExistsError`` if ``path`` is there and may not be replaced.
     """
-    if path.exists() and not (path.is_dir() and (replace or not any(path.iterdir()))):
+    if not is_free(path) and not (replace and path.is_dir()):
         raise FileExistsError(errno.EEXIST, "exists and is no empty folder", str(path))
     missing = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
     temporary = None

@@ -158,6 +158,10 @@ def _trained(
     arguments.setdefault("strategy", "head" if is_loaded else "full")
     registry.find_strategy(arguments["strategy"])  # a typing error is found before seconds are spent
     start_tensorflow()
+    if "out" in arguments:
+        from zoo.transfer.resuming import refuse_taken
+
+        refuse_taken(arguments["out"])  # before thousands of pictures are looked at
     if seed is not None or "seed" not in options_of_data:
         options_of_data["seed"] = arguments.get("seed")
     dataset = load(data, **options_of_data)

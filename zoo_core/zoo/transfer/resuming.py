@@ -17,6 +17,7 @@ from zoo.evaluation import digest_of
 from zoo.records import RECORD, read_json
 from zoo.transfer.checkpoints import STATE, State, load_state
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
+from zoo.transfer.runs import free_folder
 
 log = logging.getLogger("zoo")
 
@@ -54,22 +55,19 @@ class Unfinished:
         """Write down what is about to be trained, if it can be resumed.
 
         Raises:
-            RunError: if an earlier training of that folder is unfinished.
+            RunError: as :func:`refuse_taken`.
         """
         out = arguments["out"]
         if out is None:
             return cls(None)
-        asked, folder = f"write the run {out!r}", Path(out + SUFFIX)
-        if folder.exists():
-            found = f"an earlier training of it is unfinished, in {folder}"
-            raise RunError(asked, found, f"go on with `zoo train --resume {out}`, or delete that folder")
+        refuse_taken(out)
         origin = data.origin if isinstance(data, Dataset) else {"name_or_folder": os.fspath(data)}
         folder_of_run = getattr(model, "folder", None)
         name = os.fspath(folder_of_run or model) if isinstance(folder_of_run or model, (str, os.PathLike)) else None
         recipe = Recipe(name, dict(origin), arguments)
         if name is None or not origin or list(callbacks) or not _is_json(recipe):
             return cls(None)
-        return cls(folder, recipe)
+        return cls(Path(out + SUFFIX), recipe)
 
     @classmethod
     def found(cls, out: str | os.PathLike[str]) -> tuple[Unfinished, Recipe]:
@@ -139,6 +137,19 @@ class Unfinished:
         """Remove what is not needed any more; what lies in a run has gone with the run that was replaced."""
         if self.folder is not None and self.folder.name != INSIDE:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def refuse_taken(out: str) -> None:
+    """Raise unless a run may be written to ``out``.
+
+    Raises:
+        RunError: if it exists and is not empty, or an earlier training of it is unfinished.
+    """
+    unfinished = Path(f"{free_folder(out)}{SUFFIX}")
+    if unfinished.exists():
+        found = f"an earlier training of it is unfinished, in {unfinished}"
+        advice = f"go on with `zoo train --resume {shlex.quote(out)}`, or delete that folder"
+        raise RunError(f"write the run {out!r}", found, advice)
 
 
 def _is_json(recipe: Recipe) -> bool:

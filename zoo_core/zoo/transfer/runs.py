@@ -19,7 +19,7 @@ from zoo.building import Build, annotate, build_from
 from zoo.data import Table
 from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
 from zoo.evaluation import Metrics
-from zoo.files import folder_in_one_step
+from zoo.files import folder_in_one_step, is_free
 from zoo.records import ADVICE, FORMAT, HISTORY, RECORD, read_json, read_record
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
@@ -68,6 +68,22 @@ class Run:
         return run
 
 
+def free_folder(folder: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of a folder for a run.
+
+    Raises:
+        RunError: if it exists and is not empty, or cannot be read.
+    """
+    final = Path(os.path.abspath(Path(folder).expanduser()))
+    try:
+        if is_free(final):
+            return final
+        found = "the folder exists and is not empty" if final.is_dir() else "there is a file of that name"
+    except OSError as error:
+        found = f"it cannot be read ({error.strerror})"
+    raise RunError(f"write the run {str(folder)!r}", found, "pass another folder, or remove it")
+
+
 @contextmanager
 def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iterator[tuple[Path, Path]]:
     """Give a temporary folder to write into, and the final path that it gets in one step if nothing fails.
@@ -77,14 +93,11 @@ def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iter
     Raises:
         RunError: at once if ``folder`` exists and is not empty, or cannot be created or written.
     """
-    final = Path(os.path.abspath(Path(folder).expanduser()))
+    final = Path(os.path.abspath(Path(folder).expanduser())) if replace else free_folder(folder)
     asked = f"write the run {str(folder)!r}"
     with ExitStack() as stack:
         try:
             temporary = stack.enter_context(folder_in_one_step(final, replace=replace))
-        except FileExistsError as error:
-            found = "the folder exists and is not empty" if final.is_dir() else "there is a file of that name"
-            raise RunError(asked, found, "pass another folder, or remove it") from error
         except OSError as error:
             found = f"it cannot be created ({error.strerror})"
             raise RunError(asked, found, "pass another folder, one that you may write to") from error
