@@ -45,6 +45,7 @@ def batches(
     - ``start_at(epoch)``: the next pass is that epoch, counted from 0, with its order and its augmentation, as if those
       before it had been run;
     - ``is_random``: whether a sample differs from epoch to epoch;
+    - ``signature``: the ``keras.KerasTensor`` of ``x`` and of ``y``, their shapes and types;
     - ``close()``: gives back what ``keep`` takes, and the memory of batches that are not in use.
 
     Args:
@@ -78,11 +79,16 @@ def batches(
         kept = Pixels(len(split), input_shape)  # type: ignore[arg-type]
 
     of_pixels, of_batches = Memory(), Memory()
+    shape = input_shape if preprocessing else split.inputs.shape[1:]  # type: ignore[union-attr]
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """The batches of one split."""
 
         is_random = augment is not None
+        signature = (
+            keras.KerasTensor((None, *shape), "float32"),
+            keras.KerasTensor((None, *split.labels.shape[1:]), split.labels.dtype),
+        )
 
         def __init__(self) -> None:
             super().__init__()
@@ -141,13 +147,13 @@ def ahead(steps: Any) -> Iterator[Any]:
 
 @contextmanager
 def stream(steps: Any) -> Iterator[Any]:
-    """Give a ``tf.data.Dataset`` of the items of a sequence, which Keras goes through faster than that; of None, None.
+    """Give a ``tf.data.Dataset`` of :func:`batches`, which Keras goes through faster than through them; of None, None.
 
     Keras lets TensorFlow tune how far ahead a PyDataset is computed, which at the end of many epochs takes half a
     second, and begins each epoch once more than it needs. Who calls ``fit`` with it calls ``steps.on_epoch_begin``.
 
     Raises:
-        Exception: what an item has raised, and not what TensorFlow makes of it.
+        Exception: what a batch has raised, and not what TensorFlow makes of it.
     """
     if steps is None:
         yield None
@@ -156,17 +162,17 @@ def stream(steps: Any) -> Iterator[Any]:
 
     raised: list[Exception] = []
 
-    def items() -> Iterator[Any]:
+    def noted() -> Iterator[Any]:
         try:
             yield from ahead(steps)
         except Exception as error:
             raised.append(error)
             raise
 
-    signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), steps[0])
+    signature = tf.nest.map_structure(lambda each: tf.TensorSpec(each.shape, each.dtype), steps.signature)
     untuned = tf.data.Options()
     untuned.autotune.enabled = False
-    dataset = tf.data.Dataset.from_generator(items, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(noted, output_signature=signature)
     try:
         yield dataset.apply(tf.data.experimental.assert_cardinality(len(steps))).with_options(untuned)
     except tf.errors.OpError:

@@ -133,6 +133,8 @@ class Features:
     """What crosses a cut, for ``count`` samples: float32 rows of each crossing tensor, in memory or on disk."""
 
     def __init__(self, cut: Cut, count: int, place: Literal["memory", "disk"]) -> None:
+        tensors = tuple(keras.KerasTensor((None, *size), "float32") for size in cut.sizes)
+        self.signature = tensors[0] if len(tensors) == 1 else tensors
         self._memory: list[NDArray[np.float32]] = []
         self._disk: list[RowsOnDisk] = []
         if place == "disk":
@@ -234,6 +236,8 @@ def cached_batches(features: Features, split: Split, like: Any, batch_size: int,
 
     class CachedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Batches of features."""
+
+        signature = features.signature, like.signature[1]
 
         def __len__(self) -> int:
             return len(like)
