@@ -114,6 +114,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> Non
     resumed = resume(tmp_path / "run", progress=False)
     unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
     assert timeless(resumed.history) == timeless(unbroken.history)
+    assert resumed.info["seconds"]["training"] >= sum(each["seconds"] for each in resumed.history) - 0.01
     assert same_weights(resumed.model, unbroken.model)
     assert same_weights(zoo.load(tmp_path / "run").model, unbroken.model)
     assert not (tmp_path / "run" / "resume").exists()

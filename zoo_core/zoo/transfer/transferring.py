@@ -157,7 +157,9 @@ def _transfer(
     unfinished: Unfinished,
     **options: Any,
 ) -> Run:
-    started = time.perf_counter()
+    # As if the epochs of processes that were stopped had been run just now.
+    earlier = sum(each["seconds"] for each in unfinished.state.history) if unfinished.state else 0.0
+    started = time.perf_counter() - earlier
     with ExitStack() as stack:
         temporary, folder = (None, None)
         if out is not None:
@@ -227,7 +229,7 @@ def _transfer(
         }
         _check_is_data(asked, build, info)
 
-        began = time.perf_counter()
+        began = time.perf_counter() - earlier
         trained = train(
             asked,
             model,
