@@ -36,7 +36,7 @@ class TrainingOptions:
     - ``ema``: momentum of a moving average of the weights, which replaces them in the end, such as 0.999;
     - ``class_weights``: ``"balanced"``, or the weight of each class by name;
     - ``label_smoothing``: the share of each label that is spread over all classes;
-    - ``l1``, ``l2``: penalties on the kernels that learn;
+    - ``l1``, ``l2``: penalties on the kernels that learn; they count in ``loss`` and ``val_loss``, not in the metrics;
     - ``exact``: decode and resize every pixel of a photograph, as reference pipelines do, and not only what is needed;
     - ``device``: the name of the device to train on; several names, over which the stages of the model are divided in
       order; or the name of each stage's first layer, with its device: see :func:`zoo.place`;
