@@ -43,6 +43,11 @@ def in_one_step(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the path from the root on, ``~`` and ``..`` resolved, links not."""
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
 def is_free(path: Path) -> bool:
     """Return whether there is nothing of that name, or an empty folder."""
     return not path.exists() or (path.is_dir() and not any(path.iterdir()))

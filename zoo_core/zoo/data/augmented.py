@@ -15,7 +15,7 @@ from zoo.data.datasets import Skipped
 from zoo.data.folders import PART_NAMES, image_folder
 from zoo.data.images import open_image
 from zoo.errors import ArgumentError, DataError
-from zoo.files import folder_in_one_step
+from zoo.files import absolute, folder_in_one_step
 
 #: How well the copies are written that come from JPEG files; the others become PNG.
 QUALITY = 95
@@ -53,7 +53,7 @@ def augment_folder(
     >>> augment_folder("photos", "more_photos", Augmentation.standard(), copies=3).copies  # doctest: +SKIP
     3000
     """
-    root, final = Path(folder).expanduser().resolve(), Path(os.path.abspath(Path(out).expanduser()))
+    root, final = Path(folder).expanduser().resolve(), absolute(out)
     asked = f"write augmented copies of {str(folder)!r} to {str(out)!r}"
     if copies < 1:
         raise ArgumentError(asked, f"{copies} copies are none", "pass copies=1 or more")

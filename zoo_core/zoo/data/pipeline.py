@@ -78,7 +78,7 @@ def batches(
     if keep and isinstance(split.inputs, tuple) and None not in input_shape:
         kept = Pixels(len(split), input_shape)  # type: ignore[arg-type]
 
-    of_pixels, of_batches = Memory(), Memory()
+    memory = Memory()
     shape = input_shape if preprocessing else split.inputs.shape[1:]  # type: ignore[union-attr]
 
     class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -103,9 +103,9 @@ def batches(
                 return arrays(split.take(samples), None, input_shape)
             pictures = partial(_pictures, split, samples, preprocessing, input_shape, kept)
             if augment is None:
-                return pictures(of_batches.empty, normalised=True), split.labels[samples]
-            pixels = augment(pictures(of_pixels.empty, normalised=False), (seed, max(self.epoch, 0), index))
-            return normalise(pixels, preprocessing, of_batches.empty), split.labels[samples]
+                return pictures(normalised=True, empty=memory.empty), split.labels[samples]
+            pixels = augment(pictures(normalised=False), (seed, max(self.epoch, 0), index))
+            return normalise(pixels, preprocessing, memory.empty), split.labels[samples]
 
         def __iter__(self) -> Any:
             self.on_epoch_begin()
@@ -121,8 +121,7 @@ def batches(
             self.order = self._order_of(epoch)
 
         def close(self) -> None:
-            of_pixels.clear()
-            of_batches.clear()
+            memory.clear()
             if kept is not None:
                 kept.close()
 
@@ -199,9 +198,9 @@ def _pictures(
     preprocessing: Preprocessing,
     input_shape: tuple[int | None, ...],
     kept: Pixels | None,
-    empty: Empty,
     *,
     normalised: bool,
+    empty: Empty = np.empty,
 ) -> NDArray[Any]:
     """Return some samples as one batch, their pixels from those that are kept if they are, and keep them else."""
     if kept is None:

@@ -14,6 +14,7 @@ from typing import Any
 from zoo.data import Dataset
 from zoo.errors import RunError
 from zoo.evaluation import digest_of
+from zoo.files import absolute
 from zoo.records import RECORD, read_json
 from zoo.transfer.checkpoints import STATE, State, load_state
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
@@ -77,7 +78,7 @@ class Unfinished:
             RunError: if there is nothing, or it is damaged.
         """
         # Whoever sees the folder of what is unfinished will name that.
-        path = Path(os.path.abspath(Path(out).expanduser()).removesuffix(SUFFIX))
+        path = Path(str(absolute(out)).removesuffix(SUFFIX))
         asked = f"resume the training of {os.fspath(out)!r}"
         places = [Path(f"{path}{SUFFIX}"), path / INSIDE]
         folder = next((each for each in places if (each / RECIPE).is_file()), None)

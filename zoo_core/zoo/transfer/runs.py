@@ -19,7 +19,7 @@ from zoo.building import Build, annotate, build_from
 from zoo.data import Table
 from zoo.errors import DataError, RunError, UnknownNameError, ZooError, one_line
 from zoo.evaluation import Metrics
-from zoo.files import folder_in_one_step, is_free
+from zoo.files import absolute, folder_in_one_step, is_free
 from zoo.records import ADVICE, FORMAT, HISTORY, RECORD, read_json, read_record
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, Preprocessing
@@ -74,7 +74,7 @@ def free_folder(folder: str | os.PathLike[str]) -> Path:
     Raises:
         RunError: if it exists and is not empty, or cannot be read.
     """
-    final = Path(os.path.abspath(Path(folder).expanduser()))
+    final = absolute(folder)
     try:
         if is_free(final):
             return final
@@ -93,7 +93,7 @@ def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iter
     Raises:
         RunError: at once if ``folder`` exists and is not empty, or cannot be created or written.
     """
-    final = Path(os.path.abspath(Path(folder).expanduser())) if replace else free_folder(folder)
+    final = absolute(folder) if replace else free_folder(folder)
     asked = f"write the run {str(folder)!r}"
     with ExitStack() as stack:
         try:

@@ -173,9 +173,10 @@ def _solve(asked: str, model: keras.Model, phase: Phase, cut: Cut, feed: _Feed, 
         raise PluginError(asked, found, "tell the authors of the strategy") from error
     logs: dict[str, float] = {}
     for prefix, steps in (("", feed.of_features(0)), ("val_", feed.checks(cut))):
-        with stream(steps) as batches:
-            figures = cut.rest.evaluate(batches, verbose=0, return_dict=True) if steps else {}
-        logs |= {f"{prefix}{name}": value for name, value in figures.items()}
+        if steps is not None:
+            with stream(steps) as items:
+                figures = cut.rest.evaluate(items, verbose=0, return_dict=True)
+            logs |= {f"{prefix}{name}": value for name, value in figures.items()}
     keeper.set_model(cut.rest)
     keeper.on_epoch_end(0, logs)
     shown.on_epoch_end(0)

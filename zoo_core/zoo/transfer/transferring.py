@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -24,6 +23,7 @@ from zoo.data import Dataset, load_data
 from zoo.devices import on
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, one_line
 from zoo.evaluation import Metrics, held_out, measure, outputs_of
+from zoo.files import absolute
 from zoo.placing import place
 from zoo.plugins import CORE, load_plugins, named
 from zoo.registry import Entry
@@ -104,7 +104,7 @@ def transfer(
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
-        "out": None if out is None else os.path.abspath(Path(out).expanduser()),
+        "out": None if out is None else str(absolute(out)),
         "seed": secrets.randbelow(2**31) if seed is None else seed,
         **options,
     }
