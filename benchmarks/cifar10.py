@@ -15,9 +15,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import zoo
+from zoo.reporting.run_report import examples_per_second
 from zoo.transfer import resume
-from zoo.transfer.reports import examples_per_second
-from zoo.transfer.resuming import SUFFIX
+from zoo.transfer.unfinished import SUFFIX
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ SIDE, BATCH, QUALITY = 224, 32, 90
 DETAIL = 0.8
 
 #: Keras' own result does not keep the aspect ratio either.
-SQUEEZE = Preprocessing(resize="squeeze", exact=False)
+SQUEEZE = Preprocessing(resize="squash", exact=False)
 
 
 def main() -> int:

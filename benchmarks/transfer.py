@@ -32,7 +32,7 @@ figures["accuracy"] = run.metrics.top1
 PLAIN = """
 import tensorflow as tf
 from pathlib import Path
-from zoo.building import build_of
+from zoo.models.build_info import build_of
 from zoo.transfer.phases import freeze
 from zoo.transfer import strategies
 keras.utils.set_random_seed(0)

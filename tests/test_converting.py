@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.building import build_of
 from zoo.cli import main
+from zoo.models.build_info import build_of
 from zoo.weights import convert
-from zoo.weights.converting import arrays_of
+from zoo.weights.conversion import arrays_of
 
 
 @pytest.fixture

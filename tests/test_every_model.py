@@ -42,6 +42,6 @@ def test_a_model_builds_runs_learns_saves_and_loads(name: str, tmp_path: Path) -
     for weight in model.weights:
         weight.assign(keras.ops.zeros_like(weight))
     report = zoo.load_weights(model, tmp_path / "model.weights.h5")
-    assert (report.initial, report.unused) == ((), ())
+    assert (report.missing, report.unexpected) == ((), ())
     for one, other in zip(expected, keras.tree.flatten(model(inputs, training=False)), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.building import build_of
 from zoo.cli import main
 from zoo.data.images import open_image, prepare
+from zoo.models.build_info import build_of
 
 #: shared/facts.md: shorter side to 256 (bilinear), centre 224, x / 127.5 - 1.
 TOP1, TOP5 = 0.610, 0.815

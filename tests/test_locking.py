@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 from zoo.cli import main
-from zoo.locking import lock, read_lock
+from zoo.lockfile import lock, read_lock
 
 ZooLine = Callable[..., tuple[int, str, str]]
 

@@ -15,10 +15,11 @@ from typing import Any
 import keras
 import pytest
 
-from zoo import published, registry
+from zoo import registry
 from zoo.plugins import load_plugins
 from zoo.registry import Entry
 from zoo.specs import ModelSpec, WeightsSpec
+from zoo.weights import published
 
 FAMILIES = {"zoo-alexnet": 1, "zoo-inception": 8, "zoo-mobilenet": 104, "zoo-resnet": 67, "zoo-vgg": 21}
 

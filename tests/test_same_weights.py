@@ -12,7 +12,7 @@ import pytest
 from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
 
 import zoo
-from zoo.building import build_of
+from zoo.models.build_info import build_of
 from zoo_resnet.layouts import keras_2015
 
 #: What Keras 1 called the variables of a layer, in its files of TensorFlow's order.
@@ -61,7 +61,7 @@ def test_mobilenet_of_keras_2_and_of_today_are_one(shared: Path, tmp_path: Path)
     assert np.allclose(expected, outputs(reference), atol=1e-6)
     for path in written_today(reference, tmp_path):
         model = zoo.build("mobilenet_v1_025", weights=str(path))
-        assert build_of(model).report.initial == ()
+        assert build_of(model).report.missing == ()
         assert np.array_equal(outputs(model), expected), path.name
 
 

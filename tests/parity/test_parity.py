@@ -226,7 +226,7 @@ def load(model: keras.Model, reference: KerasNetwork | TorchNetwork, folder: Pat
     path = reference.save(folder)
     report = zoo.load_weights(model, path)
     path.unlink()  # pytest keeps the folders of three runs
-    assert (report.initial, report.unused) == ((), ())
+    assert (report.missing, report.unexpected) == ((), ())
 
 
 def pictures(case: Case, random: np.random.Generator) -> Array:

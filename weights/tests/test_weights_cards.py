@@ -59,7 +59,7 @@ def test_a_run_becomes_a_file_and_a_card(tmp_path: Path) -> None:
     assert (card["model"], card["tag"], card["seed"]) == ("zoo-classic/lenet5", "toys", 7)
     model = zoo.build("lenet5", classes=card["classes"])
     report = zoo.load_weights(model, path.with_suffix(".safetensors"))
-    assert (report.sha256, report.initial) == (card["sha256"], ())
+    assert (report.sha256, report.missing) == (card["sha256"], ())
 
 
 def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import safetensors.numpy
 
 import zoo
-from zoo.building import Build, annotate
+from zoo.atomic import in_one_step
 from zoo.errors import ArgumentError
-from zoo.files import in_one_step
+from zoo.models.build_info import Build, annotate
 from zoo.specs import Fingerprint
 from zoo.transfer import Run
-from zoo.weights.converting import arrays_of
+from zoo.weights.conversion import arrays_of
 from zoo.weights.fingerprints import take_fingerprint
 from zoo_weights.plugin import CARDS
 

@@ -319,7 +319,7 @@ def digits() -> zoo.Dataset:
 def test_a_run_over_several_devices_ends_as_on_one(
     strategy: str, digits: zoo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
     def train(**options: Any) -> zoo.Run:
         return zoo.transfer("lenet5.digits_0_4", digits, strategy, epochs=2, seed=1, progress=False, **options)

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 import zoo
-from zoo.building import annotate, build_of
+from zoo.models.build_info import annotate, build_of
 
 BUILDERS = """
 import keras

@@ -207,9 +207,9 @@ def test_preprocessing_is_put_into_words() -> None:
         "red, green, blue",
         "(p / 255 - (0.5, 0.4, 0.3)) / (0.2, 0.2, 0.1) for each pixel value p of 0 to 255",
     )
-    squeezed = Preprocessing(resize="squeeze", channels="grey")
+    squeezed = Preprocessing(resize="squash", channels="grey")
     assert listing.in_words(squeezed, (28, 28, 1)) == (
-        "squeezed to 28x28, bilinear",
+        "squashed to 28x28, bilinear",
         "grey",
         "pixel values of 0 to 255 as they are",
     )
@@ -226,7 +226,7 @@ def test_preprocessing_is_put_into_words() -> None:
             Preprocessing(crop_fraction=0.95, scale=1 / 255, mean=(0.5, 0.4, 0.3), std=(0.2,)),
             "224 of 236 bilinear, (p / 255 - mean) / 0.2",
         ),
-        (Preprocessing(resize="squeeze", per_image=True), "squeezed bilinear, by its own mean"),
+        (Preprocessing(resize="squash", per_image=True), "squashed bilinear, by its own mean"),
     ],
 )
 def test_preprocessing_is_put_into_a_few_words(preprocessing: Preprocessing, words: str) -> None:
@@ -470,17 +470,17 @@ def test_the_plot_is_a_picture_of_the_models_with_figures(zoo: Zoo, costly: Path
 def test_the_accuracy_of_the_main_weights_is_drawn_and_only_beside_that_on_as_many_classes(
     zoo: Zoo, costly: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo import pictures
+    from zoo.reporting import plots
 
     drawn: list[Any] = []
-    monkeypatch.setattr(pictures, "accuracy_against_cost", lambda models, _: drawn.extend(models) or b"")
+    monkeypatch.setattr(plots, "accuracy_against_cost", lambda models, _: drawn.extend(models) or b"")
     assert "left out" in zoo("list", "--plot")[1]  # the official models, of a thousand classes, are more
     assert not {"acmenet", "lenet5"} & {each.name for each in drawn}
     drawn.clear()
     zoo("list", "--plugin", "zoo-acme", "--plot")
     assert drawn == [
-        pictures.Cost("acmenet", "acme", 2_000_000, 1_234, 0.5),
-        pictures.Cost("acmenet_wide", "acme", 4_000_000, 1_234, 0.9),
+        plots.Cost("acmenet", "acme", 2_000_000, 1_234, 0.5),
+        plots.Cost("acmenet_wide", "acme", 4_000_000, 1_234, 0.9),
     ]
 
 
@@ -510,7 +510,7 @@ def test_a_plot_that_cannot_be_is_an_error(words: tuple[str, ...], reason: str, 
 
 
 def test_the_frontier_holds_what_nothing_cheaper_surpasses() -> None:
-    from zoo.pictures import Cost, frontier
+    from zoo.reporting.plots import Cost, frontier
 
     models = [
         Cost(name, "f", macs, 1, top_1)
@@ -526,7 +526,7 @@ def test_the_frontier_holds_what_nothing_cheaper_surpasses() -> None:
 
 
 def test_labels_cover_neither_one_another_nor_bubbles_nor_what_else_there_is() -> None:
-    from zoo.labels import Box, Bubble, place_labels
+    from zoo.reporting.label_placement import Box, Bubble, place_labels
 
     numbers = range(25)  # a grid so dense that most labels must move away
     bubbles = [Bubble(150 + 30 * (number % 5), 150 + 24 * (number // 5), 5, 60, 10) for number in numbers]

@@ -14,9 +14,10 @@ import pytest
 from scipy import stats
 
 import zoo
-from zoo.comparing import mcnemar
 from zoo.errors import ArgumentError, RunError
-from zoo.metrics import Answers, Metrics, classification, regression
+from zoo.inference.comparison import mcnemar
+from zoo.inference.scoring import Answers, classification_metrics, regression_metrics
+from zoo.runs.metrics import Metrics
 
 Zoo = Callable[..., tuple[int, str, str]]
 
@@ -26,7 +27,9 @@ def figures(right: list[bool], samples: str = "the same") -> Metrics:
     labels = np.zeros(len(right), np.int64)
     predicted = np.where(right, 0, 1)
     ones = np.ones(len(right))
-    metrics = classification("classification", "test", ("a", "b"), Answers(labels, predicted, ones, ones, ones > 0))
+    metrics = classification_metrics(
+        "classification", "test", ("a", "b"), Answers(labels, predicted, ones, ones, ones > 0)
+    )
     return Metrics(**{**metrics.as_dict(), "samples": samples})
 
 
@@ -101,7 +104,7 @@ def test_intervals_that_lie_apart_are_a_difference(tmp_path: Path) -> None:
 def test_a_smaller_error_of_a_regression_is_the_better(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(size=200)
     targets = np.arange(200.0)
-    runs = [write(tmp_path / f"{size}", regression("test", targets + size * noise, targets)) for size in (1, 5)]
+    runs = [write(tmp_path / f"{size}", regression_metrics("test", targets + size * noise, targets)) for size in (1, 5)]
     (verdict,) = zoo.compare(runs).verdicts
     assert (verdict.figure, verdict.decision) == ("MAE", "worse")
     assert verdict.difference > 0
@@ -170,7 +173,7 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, damage: Callable[[di
         zoo.compare(str(whole))
     with pytest.raises(ArgumentError, match="a int is no run"):
         zoo.compare([whole, 3])
-    numbers = write(tmp_path / "numbers", regression("test", np.ones(3), np.arange(3.0)))
+    numbers = write(tmp_path / "numbers", regression_metrics("test", np.ones(3), np.arange(3.0)))
     with pytest.raises(ArgumentError, match=r"is classification, that of .* regression; compare runs of one task"):
         zoo.compare([whole, numbers])
     record = json.loads((whole / "run.json").read_text())

@@ -15,7 +15,7 @@ from PIL import Image
 from zoo.cli import main
 from zoo.data import Split
 from zoo.data.augmentation import Augmentation, augmenter
-from zoo.data.augmented import augment_folder
+from zoo.data.augmented_folder import augment_folder
 from zoo.data.images import open_image
 from zoo.data.pipeline import batches
 from zoo.errors import ArgumentError, DataError

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo import preferences
+from zoo import settings
 from zoo.data import load_data
-from zoo.data.cifar import CLASSES, RECORD
+from zoo.data.sources.cifar10 import CLASSES, RECORD
 from zoo.errors import ArgumentError, DataError
 
 
@@ -166,7 +166,7 @@ def test_an_archive_that_claims_gigabytes_is_not_read_into_memory(tmp_path: Path
 def test_without_a_path_the_folder_of_data_is_looked_into() -> None:
     with pytest.raises(ArgumentError) as caught:
         load_data("cifar10")
-    home = preferences.config_folder() / "data" / "cifar10"
+    home = settings.config_folder() / "data" / "cifar10"
     assert str(home) in caught.value.advice
     assert "cifar-10-binary.tar.gz" in caught.value.advice
     write_batches(home / "source" / "cifar-10-batches-bin")

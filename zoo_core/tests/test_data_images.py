@@ -13,7 +13,7 @@ import simplejpeg
 from PIL import Image
 
 from zoo.data.images import open_image, pixels_of, prepare, prepare_all
-from zoo.data.threads import in_threads
+from zoo.data.thread_pool import in_threads
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -143,7 +143,7 @@ def test_crop_takes_the_shorter_side_to_256_and_the_centre_of_224() -> None:
 
 @pytest.mark.parametrize("size", [(50, 90), (90, 50), (20, 20), (64, 32)])
 @pytest.mark.parametrize("target", [(32, 64), (64, 32), (33, 33)])
-@pytest.mark.parametrize("resize", ["crop", "squeeze"])
+@pytest.mark.parametrize("resize", ["crop", "squash"])
 def test_every_picture_comes_out_at_the_target_size(
     size: tuple[int, int], target: tuple[int, int], resize: str
 ) -> None:
@@ -156,7 +156,7 @@ def test_every_picture_comes_out_at_the_target_size(
 def test_a_crop_keeps_the_aspect_ratio_and_a_squeeze_does_not() -> None:
     image = Image.fromarray(np.repeat(np.arange(0, 200, dtype=np.uint8)[None], 100, axis=0))
     crop = prepare(image, RAW, (50, 50, 1))[25, :, 0]
-    squeeze = prepare(image, Preprocessing(resize="squeeze"), (50, 50, 1))[25, :, 0]
+    squeeze = prepare(image, Preprocessing(resize="squash"), (50, 50, 1))[25, :, 0]
     assert crop[-1] - crop[0] == pytest.approx(98, abs=2)
     assert squeeze[-1] - squeeze[0] == pytest.approx(196, abs=4)
 
@@ -228,12 +228,12 @@ def decoded_sizes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 @pytest.mark.parametrize(
     ("size", "preprocessing", "decoded"),
     [
-        ((400, 300), Preprocessing(resize="squeeze"), (100, 75)),  # a quarter leaves at least 64 either way
+        ((400, 300), Preprocessing(resize="squash"), (100, 75)),  # a quarter leaves at least 64 either way
         ((400, 300), Preprocessing(), (100, 75)),  # 73 are needed of the shorter side
         ((400, 288), Preprocessing(), (200, 144)),
         ((300, 400), Preprocessing(crop_fraction=1.0), (75, 100)),
-        ((127, 400), Preprocessing(resize="squeeze"), (127, 400)),
-        ((128, 4000), Preprocessing(resize="squeeze"), (64, 2000)),
+        ((127, 400), Preprocessing(resize="squash"), (127, 400)),
+        ((128, 4000), Preprocessing(resize="squash"), (64, 2000)),
         ((2000, 2000), Preprocessing(), (250, 250)),  # an eighth is the least
         ((32, 32), Preprocessing(), (32, 32)),
     ],
@@ -250,7 +250,7 @@ def test_a_large_photograph_is_decoded_no_larger_than_needed(
     assert decoded_sizes == [decoded, size]
 
 
-@pytest.mark.parametrize("resize", ["crop", "squeeze"])
+@pytest.mark.parametrize("resize", ["crop", "squash"])
 @pytest.mark.parametrize("size", [(401, 613), (613, 401)])
 def test_scaled_decoding_shows_the_same_picture(size: tuple[int, int], resize: str) -> None:
     content = encoded(photograph(*size), "JPEG", quality=95)
@@ -304,7 +304,7 @@ def test_scaled_decoding_takes_grey_and_leaves_cmyk_to_pillow(
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_what_is_no_jpeg_is_resized_as_pillow_does(interpolation: str, size: tuple[int, int], channels: int) -> None:
     pixels = np.asarray(photograph(200, 180).convert("RGBA"))
-    squeeze = Preprocessing(resize="squeeze", interpolation=interpolation)  # type: ignore[arg-type]
+    squeeze = Preprocessing(resize="squash", interpolation=interpolation)  # type: ignore[arg-type]
     exact, fast = both_ways(pixels, squeeze, (*size, channels))
     if interpolation == "nearest":
         # A pixel whose centre falls on the border between two may come from either.

@@ -12,8 +12,8 @@ from PIL import Image
 
 from zoo.data import Split
 from zoo.data.augmentation import Augmentation
+from zoo.data.buffer_pool import Memory
 from zoo.data.images import open_image, prepare
-from zoo.data.memory import Memory
 from zoo.data.pipeline import ahead, arrays, batches, stream
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
@@ -34,7 +34,7 @@ def epoch(data: keras.utils.PyDataset) -> list[int]:
     "preprocessing",
     [
         RAW,
-        Preprocessing(resize="squeeze", scale=1 / 127.5, mean=(1.0,)),
+        Preprocessing(resize="squash", scale=1 / 127.5, mean=(1.0,)),
         Preprocessing(crop_fraction=1.0, channels="bgr", mean=(103.939, 116.779, 123.68)),
         Preprocessing(crop_fraction=1.0, scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
         Preprocessing(crop_fraction=1.0, per_image=True),

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import Split, images, pipeline, pixels
+from zoo.data import Split, images, pipeline, pixel_cache
 from zoo.data.pipeline import batches
-from zoo.data.pixels import Pixels
+from zoo.data.pixel_cache import Pixels
 from zoo.specs import Preprocessing
 
 Usage = namedtuple("Usage", "total used free")
@@ -51,7 +51,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture(params=["in memory", "on disk"])
 def _either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "on disk":
-        monkeypatch.setattr(pixels, "IN_MEMORY", 0)
+        monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
 
 
 def epochs_of(split: Split, count: int, **options: object) -> list[list[tuple[np.ndarray, np.ndarray]]]:
@@ -82,7 +82,7 @@ def test_an_epoch_that_was_broken_off_is_kept_as_far_as_it_went(photographs: Spl
 
 @pytest.mark.usefixtures("_either")
 def test_several_batches_keep_their_own(photographs: Split) -> None:
-    raw = Preprocessing(resize="squeeze")
+    raw = Preprocessing(resize="squash")
     one, other = (batches(photographs, each, SHAPE, batch_size=8, keep=True) for each in (CENTRE, raw))
     first = [one[0][0], other[0][0]]
     assert not np.array_equal(*first)
@@ -95,8 +95,8 @@ def test_several_batches_keep_their_own(photographs: Split) -> None:
 def test_a_disk_that_fills_up_costs_nothing_but_time(
     photographs: Split, decoded: list[Path], monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
-    monkeypatch.setattr(pixels, "IN_MEMORY", 0)
-    monkeypatch.setattr(pixels, "_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
+    monkeypatch.setattr(pixel_cache, "_BETWEEN_LOOKS", 1)
     looks = iter([10**12] * (1 + writes) + [0] * 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, next(looks)))
     kept, again = (epochs_of(photographs, 2, keep=keep) for keep in (True, False))
@@ -106,7 +106,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
 
 
 def test_a_write_that_is_cut_short_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "IN_MEMORY", 0)
+    monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     kept = Pixels(4, (2, 2, 3))
     picture = np.ones((2, 2, 3), np.uint8)
     kept.put(0, picture)
@@ -130,7 +130,7 @@ def test_a_write_that_is_cut_short_is_not_read(monkeypatch: pytest.MonkeyPatch) 
 def test_a_short_disk_is_left_alone(
     monkeypatch: pytest.MonkeyPatch, free: int, is_kept: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pixels, "IN_MEMORY", 0)
+    monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**40, 0, free))
     with caplog.at_level("DEBUG", logger="zoo"):
         kept = Pixels(100, (10, 10, 3))
@@ -141,7 +141,7 @@ def test_a_short_disk_is_left_alone(
 
 
 def test_nothing_is_left_of_what_was_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "IN_MEMORY", 0)
+    monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     kept = Pixels(4, (2, 2, 3))
     kept.put(3, np.full((2, 2, 3), 7, np.uint8))
@@ -155,7 +155,7 @@ def test_nothing_is_left_of_what_was_on_disk(tmp_path: Path, monkeypatch: pytest
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pixels, "IN_MEMORY", 0)
+    monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     tracemalloc.start()
     kept = Pixels(4000, picture.shape)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zoo.data import Dataset, Table, load_data
-from zoo.data.tables import Categorical, Numeric
+from zoo.data.table_encoding import Categorical, Numeric
 from zoo.errors import ArgumentError, DataError
 
 

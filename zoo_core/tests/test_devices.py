@@ -97,7 +97,7 @@ def test_gpus_that_are_left_are_counted_anew_and_say_what_they_are_part_of(machi
 
 @pytest.mark.parametrize("name", ["gpu", "GPU:0", "/gpu:0", "/device:GPU:0", "gpu:0"])
 def test_a_device_may_be_written_as_tensorflow_does(machine: Machine, name: str) -> None:
-    assert devices.find_devices("test", [name])[0].name == "gpu:0"
+    assert devices.find_devices([name])[0].name == "gpu:0"
 
 
 def test_an_unknown_device_is_answered_with_those_that_are_there(machine: Machine) -> None:
@@ -189,7 +189,7 @@ def test_the_command_line_sets_the_memory_before_anything_is_computed(zoo: Zoo, 
     ],
 )
 def test_a_training_takes_one_device_or_several(given: Any, kept: Any) -> None:
-    options = training_options("train", {"device": given})
+    options = training_options({"device": given})
     assert options.device == kept
     assert options.as_dict() == {"device": kept}
 
@@ -197,7 +197,7 @@ def test_a_training_takes_one_device_or_several(given: Any, kept: Any) -> None:
 @pytest.mark.parametrize("given", [1, [], {}, ["gpu:0", 1], {"c1": 0}])
 def test_what_names_no_device_is_refused(given: Any) -> None:
     with pytest.raises(ArgumentError, match="pass the name of a device or several: `zoo devices` lists them"):
-        training_options("train", {"device": given})
+        training_options({"device": given})
 
 
 def test_a_recipe_names_devices_and_a_misspelt_key_is_corrected(tmp_path: Path) -> None:

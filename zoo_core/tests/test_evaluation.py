@@ -14,12 +14,13 @@ from PIL import Image
 from sklearn import metrics as sklearn_metrics
 
 import zoo
-from zoo.building import annotate, build_of
 from zoo.data import Dataset, Split
 from zoo.data.pipeline import arrays
 from zoo.errors import ArgumentError, DataError, RunError, UnknownNameError
-from zoo.metrics import Answers, bootstrap, calibration, classification, wilson
-from zoo.subject import Subject
+from zoo.inference.loaded_model import LoadedModel
+from zoo.inference.scoring import Answers, bootstrap, calibration, classification_metrics
+from zoo.models.build_info import annotate, build_of
+from zoo.runs.metrics import wilson
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_accuracies_and_loss_are_those_of_scikit_learn(model: keras.Model, digit
     assert metrics.top5 == pytest.approx(sklearn_metrics.top_k_accuracy_score(labels, probabilities, k=5))
     assert metrics.loss == pytest.approx(sklearn_metrics.log_loss(labels, probabilities), rel=1e-5)
     recall = sklearn_metrics.recall_score(labels, probabilities.argmax(axis=1), average=None)
-    assert list(metrics.per_class.values()) == pytest.approx(list(recall))
+    assert list(metrics.recall.values()) == pytest.approx(list(recall))
     assert (metrics.count, metrics.split, metrics.task) == (len(labels), "test", "image-classification")
 
 
@@ -67,14 +68,14 @@ def test_logits_give_the_figures_of_their_probabilities(model: keras.Model, digi
 def test_the_batch_size_changes_nothing(model: keras.Model, digits: Dataset) -> None:
     one, other = (zoo.evaluate(model, digits, batch_size=size) for size in (7, 1000))
     assert one.loss == pytest.approx(other.loss, rel=1e-6)
-    assert one.per_class == other.per_class
+    assert one.recall == other.recall
 
 
 def test_one_sigmoid_unit_is_the_probability_of_the_second_class() -> None:
     model = rows_model("logistic_regression", [[1.0]], [0.0])
     metrics = zoo.evaluate(model, table([[2], [-2], [2], [-1]], [1, 0, 0, 0], "classification", ("no", "yes")))
     assert metrics.top1 == 0.75
-    assert metrics.per_class == {"no": pytest.approx(2 / 3), "yes": 1.0}
+    assert metrics.recall == {"no": pytest.approx(2 / 3), "yes": 1.0}
     expected = -np.log([1 / (1 + np.exp(-2)), 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2)), 1 / (1 + np.exp(-1))]).mean()
     assert metrics.loss == pytest.approx(expected)
     assert metrics.top5 is None
@@ -109,11 +110,11 @@ def answers(labels: list[int], predicted: list[int], confidence: list[float] | N
 
 
 def test_precision_recall_and_confusion_are_those_worked_out_by_hand() -> None:
-    metrics = classification(
+    metrics = classification_metrics(
         "classification", "test", ("cat", "dog", "cow", "pig"), answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 3, 1])
     )
     assert metrics.confusion == {"cat": {"cat": 2, "dog": 1}, "dog": {"dog": 1, "pig": 1}, "cow": {"dog": 1}}
-    assert metrics.per_class == {"cat": pytest.approx(2 / 3), "dog": 0.5, "cow": 0.0}
+    assert metrics.recall == {"cat": pytest.approx(2 / 3), "dog": 0.5, "cow": 0.0}
     assert metrics.precision == {"cat": 1.0, "dog": pytest.approx(1 / 3), "cow": None}  # nothing was taken for a cow
     assert metrics.f1 == {"cat": pytest.approx(0.8), "dog": pytest.approx(0.4), "cow": 0.0}
     assert metrics.support == {"cat": 3, "dog": 2, "cow": 1}
@@ -132,13 +133,13 @@ def test_the_confusion_is_that_of_scikit_learn(model: keras.Model, digits: Datas
 def test_the_worst_mistakes_are_the_surest_and_are_named() -> None:
     names = [f"photo{number}.jpg" for number in range(4)]
     said = answers([0, 0, 1, 1], [1, 0, 0, 0], [0.6, 0.99, 0.9, 0.7])
-    metrics = classification("image-classification", "test", ("cat", "dog"), said, names)
+    metrics = classification_metrics("image-classification", "test", ("cat", "dog"), said, names)
     assert metrics.mistakes == (
         (2, "photo2.jpg", "dog", "cat", 0.9),
         (3, "photo3.jpg", "dog", "cat", 0.7),
         (0, "photo0.jpg", "cat", "dog", 0.6),
     )
-    many = classification("classification", "test", ("cat", "dog"), answers([0] * 40, [1] * 40))
+    many = classification_metrics("classification", "test", ("cat", "dog"), answers([0] * 40, [1] * 40))
     assert len(many.mistakes) == 16
     assert many.mistakes[0].sample == 0
 
@@ -182,7 +183,7 @@ def test_the_intervals_are_the_same_every_time_however_few_are_drawn_at_once(mon
     errors, targets = np.random.default_rng(0).normal(size=(2, 50))
     whole = bootstrap(errors, targets)
     assert bootstrap(errors, targets) == whole
-    monkeypatch.setattr("zoo.metrics._DRAWN", 700)
+    monkeypatch.setattr("zoo.inference.scoring._DRAWN", 700)
     assert {name: pytest.approx(ends) for name, ends in bootstrap(errors, targets).items()} == whole
     assert bootstrap(errors[:1], targets[:1]) == {}
     assert set(bootstrap(errors, np.ones(50))) == {"MAE", "RMSE"}
@@ -191,9 +192,9 @@ def test_the_intervals_are_the_same_every_time_however_few_are_drawn_at_once(mon
 def test_samples_are_reduced_part_by_part(model: keras.Model, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = zoo.evaluate(model, digits, batch_size=16)
     sizes = []
-    outputs = Subject.outputs
-    monkeypatch.setattr("zoo.evaluation._OUTPUTS", 64 * 10)
-    monkeypatch.setattr(Subject, "outputs", lambda self, x: sizes.append(len(x) * 16) or outputs(self, x))
+    outputs = LoadedModel.outputs
+    monkeypatch.setattr("zoo.inference.evaluation._OUTPUTS", 64 * 10)
+    monkeypatch.setattr(LoadedModel, "outputs", lambda self, x: sizes.append(len(x) * 16) or outputs(self, x))
     assert zoo.evaluate(model, digits, batch_size=16) == whole
     assert max(sizes) == 64
     assert len(sizes) == -(-len(digits.test) // 64)
@@ -227,9 +228,9 @@ def test_classes_are_matched_by_name_in_whatever_order_and_number(digits: Datase
     every = zoo.evaluate(model, digits)
     turned = zoo.evaluate(model, zoo.load_data("digits", classes=range(9, -1, -1)))
     assert turned.top1 == every.top1
-    assert turned.per_class == every.per_class
+    assert turned.recall == every.recall
     few = zoo.evaluate(model, zoo.load_data("digits", classes=(8, 3)))
-    assert few.per_class == {name: every.per_class[name] for name in ("3", "8")}
+    assert few.recall == {name: every.recall[name] for name in ("3", "8")}
 
 
 def test_underscores_make_no_other_name_and_homonyms_are_known_by_their_place() -> None:
@@ -237,7 +238,7 @@ def test_underscores_make_no_other_name_and_homonyms_are_known_by_their_place() 
     annotate(model, class_names=("great white shark", "crane (bird)", "crane (machine)"))
     names = ("Great_white_shark", "crane n02012849", "crane n03126707")
     metrics = zoo.evaluate(model, table(np.eye(3), [0, 1, 2], "classification", names))
-    assert metrics.per_class == {"great white shark": 1.0, "crane (bird)": 1.0, "crane (machine)": 1.0}
+    assert metrics.recall == {"great white shark": 1.0, "crane (bird)": 1.0, "crane (machine)": 1.0}
     with pytest.raises(DataError, match="the model does not know 'crane n03126707'; "):
         zoo.evaluate(model, table(np.eye(3), [0, 1, 2], "classification", (names[2], *names[:2])))
 

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.building import annotate
 from zoo.data.images import prepare
 from zoo.errors import ArgumentError
-from zoo.explaining import _seen, feature_maps, filters
+from zoo.inference.explanation import _seen, feature_maps, filters
+from zoo.models.build_info import annotate
 from zoo.specs import Preprocessing
 
 Zoo = Callable[..., tuple[int, str, str]]
@@ -144,7 +144,7 @@ def test_what_is_seen_is_what_the_preprocessing_cuts_out(size: tuple[int, int], 
 
 
 def test_a_squeezed_photograph_is_seen_whole() -> None:
-    assert _seen((300, 200), Preprocessing(resize="squeeze"), (64, 48, 3)) == (0, 0, 300, 200)
+    assert _seen((300, 200), Preprocessing(resize="squash"), (64, 48, 3)) == (0, 0, 300, 200)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_feature_maps_are_what_the_layer_puts_out(colours: Callable[..., keras.M
     assert np.array_equal(found.values[:, :, 0] == 255, np.asarray(picture())[:, :, 0] == 255)
     model = zoo.build("resnet20_cifar")
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
-    inputs = prepare(image, zoo.building.build_of(model).preprocessing, (32, 32, 3))
+    inputs = prepare(image, zoo.models.build_info.build_of(model).preprocessing, (32, 32, 3))
     expected = keras.Model(model.input, model.get_layer("conv3_block1_out").output)(inputs[None])[0]
     assert feature_maps(model, image, "conv3_block1_out").values == pytest.approx(np.asarray(expected), abs=1e-5)
     assert feature_maps(model, image).layer == "conv2_block3_out"

@@ -11,6 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import zoo as the_zoo
+from zoo.models.build_info import build_of
 
 MODEL = "lenet5.digits_0_4"
 
@@ -28,9 +29,7 @@ def test_features_are_what_comes_into_the_classifier(digits: the_zoo.Dataset) ->
         name: (len(split), 84) for name, split in digits.splits.items()
     }
     inside = keras.Model(model.input, model.get_layer("f6").output)
-    first = the_zoo.data.pipeline.arrays(digits.test, the_zoo.building.build_of(model).preprocessing, (32, 32, 1))[0][
-        :3
-    ]
+    first = the_zoo.data.pipeline.arrays(digits.test, build_of(model).preprocessing, (32, 32, 1))[0][:3]
     assert np.allclose(features.splits["test"][0][:3], inside(first), atol=1e-5)
     assert np.array_equal(features.splits["train"][1], digits.train.labels)
 

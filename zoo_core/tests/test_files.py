@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from zoo.files import folder_in_one_step, in_one_step
+from zoo.atomic import folder_in_one_step, in_one_step
 
 WRITE_AGAIN_AND_AGAIN = """
 import pathlib, sys
-from zoo.files import in_one_step
+from zoo.atomic import in_one_step
 print("ready", flush=True)
 for number in range(100_000):
     with in_one_step(pathlib.Path(sys.argv[1])) as unfinished:

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.graph import multiply_accumulates, peak_activation_bytes
+from zoo.models.graph import multiply_accumulates, peak_activation_bytes
 
 
 def convnet() -> keras.Model:

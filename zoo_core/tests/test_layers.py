@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.heads import averaged_maps, classifier, pooled_features
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.heads import averaged_maps, classifier, pooled_features
+from zoo.layers.normalization import LocalResponseNormalization
 
 SETTINGS = [
     {"depth_radius": 4, "bias": 1.0, "alpha": 0.001 / 9, "beta": 0.75},

@@ -167,7 +167,7 @@ def test_a_name_that_two_plugins_claim_is_an_error_that_lists_both_and_is_decide
         assert fault.phase == "names"
         assert f"claims the model name 'toy', and so does {other}" in fault.reason
     assert zoo.list_models("*toy") == ["zoo-acme/toy", "zoo-toys/toy"]
-    with pytest.raises(zoo.ContestedNameError) as caught:
+    with pytest.raises(zoo.AmbiguousNameError) as caught:
         zoo.info("toy")
     assert "zoo-acme/toy and zoo-toys/toy" in str(caught.value)
     assert "zoo prefer toy zoo-acme" in str(caught.value)
@@ -178,14 +178,14 @@ def test_a_name_that_two_plugins_claim_is_an_error_that_lists_both_and_is_decide
     assert "toy" in zoo.list_models()
     assert plugin_of("zoo-acme").faults == ()
     zoo.prefer("toy", None)
-    with pytest.raises(zoo.ContestedNameError):
+    with pytest.raises(zoo.AmbiguousNameError):
         zoo.info("toy")
 
 
 def test_an_alias_can_be_contested_as_well(install, a_model: str) -> None:
     install("zoo-toys", a_model)
     install("zoo-acme", a_model.replace('spec("toy")', 'spec("other", aliases=("toy",))'))
-    with pytest.raises(zoo.ContestedNameError, match="zoo-acme/other and zoo-toys/toy"):
+    with pytest.raises(zoo.AmbiguousNameError, match="zoo-acme/other and zoo-toys/toy"):
         zoo.info("toy")
     assert zoo.info("other").aliases == ("toy",)
 

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.building import annotate, build_of
 from zoo.data.images import open_image, prepare
 from zoo.errors import ArgumentError, DataError
-from zoo.prediction import Prediction
+from zoo.inference.prediction import Prediction
+from zoo.models.build_info import annotate, build_of
 
 
 @pytest.fixture(scope="module")

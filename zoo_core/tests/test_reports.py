@@ -18,13 +18,13 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo import pictures
 from zoo.data import Dataset, Split
-from zoo.documents import Code, Heading, Items, Paragraph, Snippet, Strong, Table, markdown, page
-from zoo.evaluation import outputs_of
-from zoo.metrics import Bin
-from zoo.subject import Subject
-from zoo.transfer import reports
+from zoo.inference.evaluation import outputs_of
+from zoo.inference.loaded_model import LoadedModel
+from zoo.reporting import plots, run_report
+from zoo.reporting.documents import Code, Grid, Heading, Items, Paragraph, Snippet, Strong, markdown, page
+from zoo.runs.metrics import Bin
+from zoo.transfer.run_pictures import count_parameters, run_pictures
 
 #: What nobody should call a class, and somebody does.
 NAMES = ("<b>cat</b>", "a|dog & `co`")
@@ -87,18 +87,18 @@ def test_the_page_holds_its_pictures_and_needs_nothing_else(run: zoo.Run) -> Non
 
 
 def test_names_of_classes_are_text_and_no_markup(run: zoo.Run) -> None:
-    text = reports.page(run)
+    text = run_report.render(run)["report.html"]
     assert "<b>" not in text
     assert Page(text).tags["b"] == 0
     assert set(NAMES) <= set(Page(text).cells)
-    lines = reports.markdown(run).splitlines()
+    lines = run_report.render(run)["report.md"].splitlines()
     assert "<b>" not in re.sub(r"\\<", "", "\n".join(lines))
     (dog,) = (line for line in lines if re.match(r"\| a\\\|dog & \\`co\\` \| \d+ \|", line))
     assert len(re.findall(r"(?<!\\)\|", dog)) == 6  # five cells
 
 
 def test_both_reports_say_the_same(run: zoo.Run) -> None:
-    shown, text = Page(reports.page(run)), reports.markdown(run)
+    shown, text = Page(run_report.render(run)["report.html"]), run_report.render(run)["report.md"]
     assert text.count("\n## ") == shown.tags["h2"]
     assert text.count("![") == len(shown.images)
     for cell in ("zoo-classic/mlp, input 28x28x1", f"{run.metrics.top1:.4f}", "calibration error"):
@@ -109,20 +109,20 @@ def test_both_reports_say_the_same(run: zoo.Run) -> None:
 
 def test_the_parameters_that_learnt_are_counted(run: zoo.Run) -> None:
     total = run.model.count_params()
-    assert f"{total:,}, of which {total:,} learnt" in reports.markdown(run)
+    assert f"{total:,}, of which {total:,} learnt" in run_report.render(run)["report.md"]
     phases = [{"trainable": ("predictions",)}, {"trainable": ("predictions", "hidden2")}]
     last = 8 * 1 + 1  # of two classes one unit
     outputs = run.model.get_layer("predictions").kernel.shape[1]
     last = 8 * outputs + outputs
-    assert reports.count_parameters(run.model, phases[:1]) == {"total": total, "trained": last}
-    assert reports.count_parameters(run.model, phases)["trained"] == last + 16 * 8 + 8
+    assert count_parameters(run.model, phases[:1]) == {"total": total, "trained": last}
+    assert count_parameters(run.model, phases)["trained"] == last + 16 * 8 + 8
 
 
 def test_the_report_holds_a_recipe_that_trains_the_same_model(tmp_path: Path) -> None:
     digits = zoo.load_data("digits", classes=(3, 8), seed=3)
     options: dict[str, Any] = {"hidden_units": (16, 8), "dropout": 0.1}
     run = zoo.transfer("mlp", digits, "full", epochs=1, batch_size=16, seed=7, progress=False, **options)
-    text = reports.markdown(run)
+    text = run_report.render(run)["report.md"]
     recipe = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])
     assert recipe == {
         "model": "mlp",
@@ -141,8 +141,8 @@ def test_the_report_holds_a_recipe_that_trains_the_same_model(tmp_path: Path) ->
 
 def test_the_worst_mistakes_are_drawn_and_named(run: zoo.Run) -> None:
     worst = run.metrics.mistakes[0]
-    assert f"| {worst.sample} | " in reports.markdown(run)
-    assert f"{worst.probability:.1%}" in reports.markdown(run)
+    assert f"| {worst.sample} | " in run_report.render(run)["report.md"]
+    assert f"{worst.probability:.1%}" in run_report.render(run)["report.md"]
     assert {"confusion.png", "calibration.png", "mistakes.png"} <= set(run.pictures)
 
 
@@ -155,18 +155,18 @@ def test_a_table_has_no_contact_sheet_and_a_regression_no_confusion() -> None:
     data = Dataset("rows", "regression", train=numbers, test=numbers)
     run = zoo.transfer("linear_regression", data, "full", epochs=1, seed=1, progress=False)
     assert set(run.pictures) == {"curves.png", "predictions.png"}
-    assert "95% interval" in reports.markdown(run)
+    assert "95% interval" in run_report.render(run)["report.md"]
 
 
 def test_a_training_that_was_stopped_in_its_first_epoch_has_a_report_without_curves(
     run: zoo.Run, data: Dataset
 ) -> None:
-    subject = Subject(run.model, run.build)
+    subject = LoadedModel(run.model, run.build)
     answers = outputs_of(subject, data.splits["validation"], 32)
-    drawn = reports.drawings(subject, data, "validation", [], run.metrics, answers)
+    drawn = run_pictures(subject, data, "validation", [], run.metrics, answers)
     assert set(drawn) == {"confusion.png", "calibration.png", "mistakes.png", "predictions.png"}
     stopped = replace(run, history=[], pictures=drawn, info={**run.info, "interrupted": True})
-    text = reports.markdown(stopped)
+    text = run_report.render(stopped)["report.md"]
     assert "| interrupted | before the last epoch was done |" in text
     assert "curves.png" not in text
 
@@ -179,7 +179,7 @@ def test_blocks_are_written_as_markdown_and_as_html() -> None:
         Heading("A *title*", 1),
         Paragraph(("see ", Code("a`b|c"), " and ", Strong("this"))),
         Items(("one", Code("two"))),
-        Table(("", "n"), (("x|y", Code("p|q")),)),
+        Grid(("", "n"), (("x|y", Code("p|q")),)),
         Snippet("if a < b:\n    pass", "python"),
     ]
     assert markdown(blocks) == (
@@ -215,7 +215,7 @@ def counted(classes: int) -> dict[str, dict[str, int]]:
 
 
 def test_a_confusion_matrix_grows_with_its_classes_and_gives_way_to_pairs() -> None:
-    sizes = [size_of(pictures.confusion(counted(classes), "title")) for classes in (2, 10, 30, 50, 51, 1000)]
+    sizes = [size_of(plots.confusion(counted(classes), "title")) for classes in (2, 10, 30, 50, 51, 1000)]
     assert sizes[0][0] < sizes[1][0] < sizes[2][0] < sizes[3][0]
     assert sizes[3][0] < 2_000
     assert sizes[4] == pytest.approx(sizes[5], abs=40)  # as many pairs as can be read
@@ -228,23 +228,23 @@ def darkest(png: bytes, **box: slice) -> int:
 
 def test_a_title_stays_inside_a_narrow_picture() -> None:
     title = "mobilenet_v3_large_minimalistic_075 on holidays_of_the_whole_family, validation samples"
-    examples = [pictures.Example(Image.new("RGB", (64, 64), "white"), "cat", "cat", 0.9)]
+    examples = [plots.Example(Image.new("RGB", (64, 64), "white"), "cat", "cat", 0.9)]
     drawn = {
-        "confusion": pictures.confusion({"a": {"a": 1}, "b": {"b": 1}}, title),
-        "sheet": pictures.contact_sheet(examples, title),
-        "pairs": pictures.confusion(counted(51), title * 2),
-        "bars": pictures.class_bars({"a": 0.5}, title),
+        "confusion": plots.confusion({"a": {"a": 1}, "b": {"b": 1}}, title),
+        "sheet": plots.contact_sheet(examples, title),
+        "pairs": plots.confusion(counted(51), title * 2),
+        "bars": plots.class_bars({"a": 0.5}, title),
     }
     for name, png in drawn.items():
         assert darkest(png, rows=slice(0, 30)) < 100, name
         assert darkest(png, columns=slice(-3, None)) > 200, name
-    one_line = pictures.contact_sheet(examples, "title")
+    one_line = plots.contact_sheet(examples, "title")
     assert size_of(drawn["sheet"])[1] > size_of(one_line)[1] + 20
 
 
 def test_of_a_long_name_the_probability_is_still_written() -> None:
     sheets = [
-        pictures.contact_sheet([pictures.Example(Image.new("L", (9, 9)), "a" * 90, "a" * 90, share)], "title")
+        plots.contact_sheet([plots.Example(Image.new("L", (9, 9)), "a" * 90, "a" * 90, share)], "title")
         for share in (0.5, 0.9)
     ]
     assert sheets[0] != sheets[1]
@@ -254,25 +254,25 @@ def test_names_of_any_script_and_with_dollars_are_drawn_without_complaint() -> N
     names = ("日本の犬", "größter Käfer ☃", "$x_{$", "हिन्दी")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        pictures.confusion({name: {name: 1} for name in names}, "cost in $_{$")
-        pictures.class_bars(dict.fromkeys(names, 0.5), "title")
-        pictures.scatter(np.arange(3.0), np.arange(3.0), "$ per m^2 $_", "title")
+        plots.confusion({name: {name: 1} for name in names}, "cost in $_{$")
+        plots.class_bars(dict.fromkeys(names, 0.5), "title")
+        plots.scatter(np.arange(3.0), np.arange(3.0), "$ per m^2 $_", "title")
 
 
 def test_of_one_epoch_no_half_is_marked_on_the_axis() -> None:
     history = [{"epoch": 1, "phase": "features", "loss": 0.5, "accuracy": 0.9}]
     figures = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "_png", lambda figure: figures.append(figure) or b"")
-        pictures.curves(history)
+        patch.setattr(plots, "_png", lambda figure: figures.append(figure) or b"")
+        plots.curves(history)
     assert [tick for tick in figures[0].axes[0].get_xticks() if 0.5 <= tick <= 1.5] == [1]
 
 
 def test_a_prediction_outside_the_datas_classes_gets_a_column() -> None:
-    alone = pictures.confusion({"cat": {"cat": 3}, "dog": {"dog": 3}}, "title")
-    beside = pictures.confusion({"cat": {"cat": 3}, "dog": {"dog": 2, "wolf": 1}}, "title")
+    alone = plots.confusion({"cat": {"cat": 3}, "dog": {"dog": 3}}, "title")
+    beside = plots.confusion({"cat": {"cat": 3}, "dog": {"dog": 2, "wolf": 1}}, "title")
     assert alone != beside
-    assert size_of(pictures.confusion({"cat": {"cat": 5}}, "one class"))[0] > 200
+    assert size_of(plots.confusion({"cat": {"cat": 5}}, "one class"))[0] > 200
 
 
 def test_of_the_curves_the_best_epoch_is_marked() -> None:
@@ -280,25 +280,25 @@ def test_of_the_curves_the_best_epoch_is_marked() -> None:
         {"epoch": epoch, "phase": "head", "loss": 1 / epoch, "accuracy": 0.5, "val_loss": loss, "val_accuracy": 0.5}
         for epoch, loss in enumerate((3.0, 1.0, 2.0), 1)
     ]
-    assert pictures.curves(history) == pictures.curves(history)
-    assert pictures.curves(history) != pictures.curves([*history[:2], {**history[2], "val_loss": 0.5}])
-    assert size_of(pictures.curves(history[:1])) == size_of(pictures.curves(history))
+    assert plots.curves(history) == plots.curves(history)
+    assert plots.curves(history) != plots.curves([*history[:2], {**history[2], "val_loss": 0.5}])
+    assert size_of(plots.curves(history[:1])) == size_of(plots.curves(history))
     resumed = [{**record, "phase": "fine tuning"} if record["epoch"] > 1 else record for record in history]
-    assert pictures.curves(resumed) != pictures.curves(history)
+    assert plots.curves(resumed) != plots.curves(history)
 
 
 def test_of_a_search_for_a_rate_what_was_chosen_is_marked() -> None:
     rates = np.geomspace(1e-6, 1, 50)
     losses = np.concatenate([np.linspace(2, 1, 45), [3, 9, 70, 900, np.inf]])
-    one, other = (pictures.rate_search(rates, losses, rate) for rate in (1e-3, 1e-2))
+    one, other = (plots.rate_search(rates, losses, rate) for rate in (1e-3, 1e-2))
     assert size_of(one) == size_of(other)
     assert one != other
 
 
 def test_the_reliability_diagram_shows_the_distance_from_the_diagonal() -> None:
     empty = [Bin(0, 0.0, 0.0)] * 15
-    sure = pictures.calibration([*empty[:-1], Bin(10, 0.97, 0.97)], 0.0, "title")
-    proud = pictures.calibration([*empty[:-1], Bin(10, 0.97, 0.3)], 0.67, "title")
+    sure = plots.calibration([*empty[:-1], Bin(10, 0.97, 0.97)], 0.0, "title")
+    proud = plots.calibration([*empty[:-1], Bin(10, 0.97, 0.3)], 0.67, "title")
     assert size_of(sure) == size_of(proud)
     orange = (224, 123, 26)
     assert orange in colours_of(proud)
@@ -309,9 +309,9 @@ def test_the_reliability_diagram_shows_the_distance_from_the_diagonal() -> None:
 
 def test_grids_show_every_filter_and_the_liveliest_maps() -> None:
     rng = np.random.default_rng(0)
-    assert size_of(pictures.filter_grid(rng.normal(size=(3, 3, 3, 8)).astype(np.float32), "title"))[0] > 300
+    assert size_of(plots.filter_grid(rng.normal(size=(3, 3, 3, 8)).astype(np.float32), "title"))[0] > 300
     maps = np.zeros((7, 7, 100), np.float32)
     maps[0, 0, 30:40] = 1
-    drawn = pictures.map_grid(maps, "title")
+    drawn = plots.map_grid(maps, "title")
     assert (253, 231, 36) in colours_of(drawn)  # the end of the scale: the maps that vary are among the 64
-    assert pictures.map_grid(maps * 5, "title") == drawn
+    assert plots.map_grid(maps * 5, "title") == drawn

@@ -14,14 +14,14 @@ import zoo
 from zoo.data.augmentation import Augmentation
 from zoo.data.pipeline import batches
 from zoo.transfer import Phase
-from zoo.transfer.caching import cached_batches, cut_of, extract
-from zoo.transfer.checkpoints import values_of
+from zoo.transfer.feature_cache import cached_batches, cut_of, extract
 from zoo.transfer.phases import freeze
+from zoo.transfer.training_state import values_of
 
 
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_features_are_what_the_frozen_layers_give(where: Any, tmp_path: Any, mon
     cut = cut_for(model, "last")
     inputs = np.random.default_rng(0).random((10, 8, 8, 3), np.float32)
     steps = [(inputs[:4], None), (inputs[4:8], None), (inputs[8:], None)]
-    features = extract("test", cut, steps, 10, where=where)
+    features = extract(cut, steps, 10, where=where)
     expected = keras.Model(model.input, model.get_layer("pool").output).predict(inputs, verbose=0)
     assert np.allclose(features.take(np.arange(10)), expected, atol=1e-6)
     assert np.array_equal(features.take(np.array([9, 2, 2])), features.take(np.arange(10))[[9, 2, 2]])
@@ -123,26 +123,26 @@ def test_features_are_what_the_frozen_layers_give(where: Any, tmp_path: Any, mon
 def test_features_for_which_there_is_no_room_are_computed_every_epoch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
-    monkeypatch.setattr("zoo.transfer.caching._OF_FREE_SPACE", 0.0)
+    monkeypatch.setattr("zoo.transfer.feature_cache.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.transfer.feature_cache._OF_FREE_SPACE", 0.0)
     cut = cut_for(network(), "last")
-    assert extract("test", cut, [], 10) is None
+    assert extract(cut, [], 10) is None
     assert "every epoch computes them again" in caplog.text
     with pytest.raises(zoo.RunError, match="set TMPDIR to a larger disk, or pass cache='off'"):
-        extract("test", cut, [], 10, where="disk")
+        extract(cut, [], 10, where="disk")
 
 
 def test_a_disk_that_fills_up_meanwhile_costs_nothing_but_time(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
-    monkeypatch.setattr("zoo.data.rows.RowsOnDisk.write", lambda *_: exec("raise OSError('no space left')"))
+    monkeypatch.setattr("zoo.transfer.feature_cache.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.data.row_file.RowsOnDisk.write", lambda *_: exec("raise OSError('no space left')"))
     cut = cut_for(network(), "last")
     steps = [(np.zeros((4, 8, 8, 3), np.float32), None)]
-    assert extract("test", cut, steps, 4) is None
+    assert extract(cut, steps, 4) is None
     assert "cannot be kept (no space left): every epoch computes them again" in caplog.text
     with pytest.raises(zoo.RunError, match=r"no space left.*set TMPDIR to a larger disk"):
-        extract("test", cut, steps, 4, where="disk")
+        extract(cut, steps, 4, where="disk")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_the_figures_of_a_run_are_those_of_its_model_on_the_pictures(pictures: z
 def test_held_out_samples_are_not_computed_again_for_the_figures(
     pictures: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.outputs_of", lambda *_: pytest.fail("the model is run again"))
+    monkeypatch.setattr("zoo.transfer.training.outputs_of", lambda *_: pytest.fail("the model is run again"))
     data = replace(pictures, test=None)
     zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))
 

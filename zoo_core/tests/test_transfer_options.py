@@ -13,15 +13,15 @@ import pytest
 
 import zoo
 from zoo.transfer import TrainingOptions
-from zoo.transfer.compiling import SmoothedCrossentropy, class_weights_of, learning_rate_of, penalised
-from zoo.transfer.finding import Search, chosen_rate
+from zoo.transfer.compilation import SmoothedCrossentropy, class_weights_of, learning_rate_of, penalised
+from zoo.transfer.lr_finder import Search, chosen_rate
 from zoo.transfer.options import training_options
 from zoo.transfer.phases import Phase
 
 
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +42,23 @@ def rates(schedule: str, epochs: int = 4, steps: int = 5, **options: Any) -> lis
 
 def test_a_schedule_goes_from_the_rate_to_its_share_of_it() -> None:
     assert rates("constant") == [1.0] * 5
-    assert rates("cosine", decay=0.2) == [1.0, 0.8828, 0.6, 0.3172, 0.2]
-    assert rates("exponential", decay=0.0016) == [1.0, 0.2, 0.04, 0.008, 0.0016]
-    assert rates("step", decay=0.5, decay_every=2) == [1.0, 1.0, 0.5, 0.5, 0.25]
+    assert rates("cosine", lr_decay=0.2) == [1.0, 0.8828, 0.6, 0.3172, 0.2]
+    assert rates("exponential", lr_decay=0.0016) == [1.0, 0.2, 0.04, 0.008, 0.0016]
+    assert rates("step", lr_decay=0.5, lr_decay_every=2) == [1.0, 1.0, 0.5, 0.5, 0.25]
 
 
 def test_the_warmup_rises_to_the_rate_and_the_schedule_follows() -> None:
     phase = Phase("only", ("*",), 3, 1.0)
-    rate = learning_rate_of(phase, TrainingOptions(schedule="cosine", decay=0.0, warmup=1.0), 4)
+    rate = learning_rate_of(phase, TrainingOptions(schedule="cosine", lr_decay=0.0, warmup=1.0), 4)
     assert [round(float(rate(step)), 4) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert float(rate(12)) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_accumulated_batches_are_one_step_of_the_schedule() -> None:
     phase = Phase("only", ("*",), 2, 1.0)
-    rate = learning_rate_of(phase, TrainingOptions(schedule="exponential", decay=0.01, accumulate=5), 10)
+    rate = learning_rate_of(
+        phase, TrainingOptions(schedule="exponential", lr_decay=0.01, gradient_accumulation_steps=5), 10
+    )
     assert float(rate(4)) == pytest.approx(0.01)
 
 
@@ -76,16 +78,16 @@ def test_balanced_weights_are_those_of_scikit_learn(digits: zoo.Dataset) -> None
     from sklearn.utils.class_weight import compute_class_weight
 
     expected = compute_class_weight("balanced", classes=np.arange(3), y=digits.train.labels)
-    assert list(class_weights_of("test", digits, "balanced").values()) == pytest.approx(list(expected))
-    assert class_weights_of("test", digits, {"1": 3}) == {0: 1.0, 1: 3.0, 2: 1.0}
+    assert list(class_weights_of(digits, "balanced").values()) == pytest.approx(list(expected))
+    assert class_weights_of(digits, {"1": 3}) == {0: 1.0, 1: 3.0, 2: 1.0}
     with pytest.raises(zoo.ArgumentError, match="no class is called '7'; the classes are 0, 1, 2"):
-        class_weights_of("test", digits, {"7": 3})
+        class_weights_of(digits, {"7": 3})
 
 
 def test_a_class_of_weight_0_is_not_learnt(digits: zoo.Dataset) -> None:
     run = train(digits, epochs=4, class_weights={"0": 0.0})
-    assert run.metrics.per_class["0"] < 0.2
-    assert run.metrics.per_class["1"] > 0.8
+    assert run.metrics.recall["0"] < 0.2
+    assert run.metrics.recall["1"] > 0.8
 
 
 def test_penalties_are_on_the_kernels_that_learn_and_only_meanwhile() -> None:
@@ -124,7 +126,7 @@ def test_accumulating_two_batches_is_like_one_of_twice_the_size(digits: zoo.Data
     count = len(data.train) // 64 * 64
     data = zoo.data.Dataset(**{**vars(data), "train": data.train.take(np.arange(count))})
     large = train(data, epochs=1, batch_size=64).model.get_layer("f6").kernel.numpy()
-    small = train(data, epochs=1, batch_size=32, accumulate=2).model.get_layer("f6").kernel.numpy()
+    small = train(data, epochs=1, batch_size=32, gradient_accumulation_steps=2).model.get_layer("f6").kernel.numpy()
     assert np.abs(large - small).max() < 1e-3
 
 
@@ -136,9 +138,9 @@ def test_the_rate_that_is_found_lies_where_the_loss_falls(digits: zoo.Dataset) -
     assert run.metrics.top1 > 0.8
     rates = np.geomspace(1e-6, 1, 50)
     curve = 1 - 0.9 / (1 + np.exp(-4 * (np.log10(rates) + 3))) + (rates > 0.05) * rates * 10
-    assert 2e-4 < chosen_rate("test", rates, curve) < 5e-3
+    assert 2e-4 < chosen_rate(rates, curve) < 5e-3
     with pytest.raises(zoo.RunError, match="the loss falls at no rate"):
-        chosen_rate("test", rates, np.linspace(1, 2, 50))
+        chosen_rate(rates, np.linspace(1, 2, 50))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -147,7 +149,7 @@ def test_the_noise_of_the_first_losses_is_not_taken_for_a_fall(seed: int) -> Non
     noise = np.random.default_rng(seed).normal(0, 0.04, 100)
     losses = 1.2 - 0.8 / (1 + np.exp(-3 * (np.log10(rates) + 3))) + noise + (rates > 0.3) * rates
     losses[0] += 0.2
-    assert 3e-4 < chosen_rate("test", rates, losses) < 5e-3
+    assert 3e-4 < chosen_rate(rates, losses) < 5e-3
 
 
 def test_a_search_leaves_the_weights_as_they_were(digits: zoo.Dataset) -> None:
@@ -168,7 +170,7 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
 ) -> None:
     assert train(digits, epochs=1, mixed_precision=True).model.dtype_policy.name == "float32"
     assert "no device here is faster in 16 bits" in caplog.text
-    monkeypatch.setattr("zoo.transfer.precision.has_fast_16_bits", lambda: True)
+    monkeypatch.setattr("zoo.transfer.mixed_precision.has_fast_16_bits", lambda: True)
     seen = []
     built = zoo.transfer.__call__.__globals__["adapted"]
 
@@ -176,7 +178,7 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
         seen.append(built(*arguments))
         return seen[-1]
 
-    monkeypatch.setattr("zoo.transfer.transferring.adapted", spy)
+    monkeypatch.setattr("zoo.transfer.training.adapted", spy)
     run = train(digits, epochs=1, mixed_precision=True)
     assert seen[0][0].get_layer("f6").compute_dtype == "float16"
     assert run.model.get_layer("f6").compute_dtype == "float32"
@@ -192,25 +194,25 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
         ({"monitor": "val_acuracy"}, "did you mean 'val_accuracy'"),
         ({"early_stopping": 0}, "pass epochs: 5"),
         ({"warmup": -1}, "0 or more"),
-        ({"decay": 2}, "pass a share"),
+        ({"lr_decay": 2}, "pass a share"),
         ({"ema": 1.5}, "0.999"),
         ({"label_smoothing": 1.0}, "0.1"),
         ({"l2": "much"}, "pass 0 or more"),
-        ({"accumulate": True}, "1 or more"),
+        ({"gradient_accumulation_steps": True}, "1 or more"),
         ({"views": 3}, "pass augment= as well"),
         ({"ema": 0.99, "keep_best": True}, "leave out early_stopping and keep_best"),
         ({"class_weights": "fair"}, "class_weights"),
         ({"augment": {"flipp": "horizontal"}}, "did you mean 'flip'"),
         ({"keep_best": "no"}, "pass true or false"),
         ({"tensorboard": 5}, "pass a folder"),
-        ({"decay": 0.5}, "it changes nothing; pass schedule='cosine'"),
-        ({"decay_every": 2, "schedule": "cosine"}, "pass schedule='step' as well"),
+        ({"lr_decay": 0.5}, "it changes nothing; pass schedule='cosine'"),
+        ({"lr_decay_every": 2, "schedule": "cosine"}, "pass schedule='step' as well"),
         ({"monitor": "val_accuracy"}, "pass early_stopping or keep_best as well"),
     ],
 )
 def test_an_option_that_does_not_fit_is_named_with_what_would(given: dict[str, Any], said: str) -> None:
     with pytest.raises(zoo.ArgumentError, match=r".") as caught:
-        training_options("train", given)
+        training_options(given)
     assert said in str(caught.value)
     assert next(iter(given)) in str(caught.value)
 
@@ -242,18 +244,18 @@ def test_options_that_do_not_suit_the_training_are_refused_before_it(
 
 
 def test_the_rate_of_an_epoch_is_the_one_it_ran_at(digits: zoo.Dataset) -> None:
-    run = train(digits, epochs=4, learning_rate=0.01, schedule="step", decay=0.5, decay_every=2)
+    run = train(digits, epochs=4, learning_rate=0.01, schedule="step", lr_decay=0.5, lr_decay_every=2)
     assert [each["learning_rate"] for each in run.history] == pytest.approx([0.01, 0.01, 0.005, 0.005])
 
 
 def test_the_rate_is_sought_for_the_phase_that_it_is_for(digits: zoo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     sought = []
 
-    def find(asked: str, model: Any, phase: Any, *_: Any, **__: Any) -> Search:
+    def find(model: Any, phase: Any, *_: Any, **__: Any) -> Search:
         sought.append(phase.name)
         return Search(np.ones(2), np.ones(2), 2e-5)
 
-    monkeypatch.setattr("zoo.transfer.transferring.find_learning_rate", find)
+    monkeypatch.setattr("zoo.transfer.training.find_learning_rate", find)
     run = zoo.transfer(
         "lenet5.digits_0_4",
         digits,

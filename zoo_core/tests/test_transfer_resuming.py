@@ -18,7 +18,7 @@ from PIL import Image
 
 import zoo
 from zoo.transfer import resume
-from zoo.transfer.checkpoints import STATE, values_of
+from zoo.transfer.training_state import STATE, values_of
 
 #: Two phases, the first with frozen features, a schedule, dropout and early stopping: everything that has a state.
 RECIPE: dict[str, Any] = {
@@ -59,7 +59,7 @@ print(killed)
 
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 def same_weights(one: keras.Model, other: keras.Model) -> bool:
@@ -133,7 +133,7 @@ def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
         raise reason
 
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
-    monkeypatch.setattr("zoo.transfer.transferring.write", stopped)
+    monkeypatch.setattr("zoo.transfer.training.write", stopped)
     monkeypatch.chdir(tmp_path)
     with pytest.raises((KeyboardInterrupt, zoo.RunError)):
         zoo.transfer("lenet5", "digits", "full", **recipe, out="my run")
@@ -153,7 +153,7 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path: Path, monkeypatch: 
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((32, 32), 10 * number, np.uint8)).save(path)
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
-    monkeypatch.setattr("zoo.transfer.transferring.write", lambda *_: exec("raise KeyboardInterrupt"))
+    monkeypatch.setattr("zoo.transfer.training.write", lambda *_: exec("raise KeyboardInterrupt"))
     with pytest.raises(KeyboardInterrupt):
         zoo.transfer("lenet5", photographs, "full", **recipe, out=tmp_path / "run")
     monkeypatch.undo()

@@ -177,7 +177,7 @@ def test_a_place_where_nothing_can_be_created_is_refused_with_the_reason(
     def refuse(*_: Any, **__: Any) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("zoo.files.tempfile.mkdtemp", refuse)
+    monkeypatch.setattr("zoo.atomic.tempfile.mkdtemp", refuse)
     with pytest.raises(RunError, match=r"run': it cannot be created \(Permission denied\); pass another folder"):
         train("mlp", "digits", out=tmp_path / "new" / "run")
     assert list(tmp_path.iterdir()) == []

@@ -14,14 +14,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import zoo
-from zoo.transfer.checkpoints import values_of
-from zoo.transfer.solving import regression
+from zoo.transfer.closed_form import solve_regression
 from zoo.transfer.strategies import fine_tune, gradual, stages_of
+from zoo.transfer.training_state import values_of
 
 
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_the_layer_says_what_scikit_learns_regression_says(classes: int) -> None
     features, labels = samples(classes)
     layer = layers.Dense(classes, activation="softmax")
     layer.build((None, 6))
-    regression(layer, features, labels, c=0.5)
+    solve_regression(layer, features, labels, c=0.5)
     scaled = StandardScaler().fit_transform(features)
     expected = LogisticRegression(C=0.5, max_iter=1000).fit(scaled, labels).predict_proba(scaled)
     assert np.allclose(layer(features), expected, atol=1e-4)
@@ -54,10 +54,10 @@ def test_one_sigmoid_unit_and_a_convolution_are_solved_for_too() -> None:
     features, labels = samples(2)
     unit = layers.Dense(1, activation="sigmoid")
     unit.build((None, 6))
-    regression(unit, features, labels)
+    solve_regression(unit, features, labels)
     convolution = layers.Conv2D(2, 1)
     convolution.build((None, 1, 1, 6))
-    regression(convolution, features.reshape(-1, 1, 1, 6), labels)
+    solve_regression(convolution, features.reshape(-1, 1, 1, 6), labels)
     logits = np.asarray(convolution(features.reshape(-1, 1, 1, 6))).reshape(-1, 2)
     assert np.allclose(np.ravel(unit(features)), 1 / (1 + np.exp(logits[:, 0] - logits[:, 1])), atol=1e-5)
 
@@ -66,7 +66,7 @@ def test_a_class_without_samples_is_never_said() -> None:
     features, labels = samples(2)
     layer = layers.Dense(3, activation="softmax")
     layer.build((None, 6))
-    regression(layer, features, 2 * labels)
+    solve_regression(layer, features, 2 * labels)
     assert np.all(np.asarray(layer(features))[:, 1] < 1e-6)
 
 
@@ -74,7 +74,7 @@ def test_real_targets_are_a_ridge_regression() -> None:
     features, _ = samples(2)
     layer = layers.Dense(1)
     layer.build((None, 6))
-    regression(layer, features, (features @ np.arange(6.0) + 3).astype(np.float32), c=1e6)
+    solve_regression(layer, features, (features @ np.arange(6.0) + 3).astype(np.float32), c=1e6)
     assert np.allclose(np.ravel(layer.kernel), np.arange(6), atol=1e-3)
 
 
@@ -82,9 +82,9 @@ def test_what_cannot_be_solved_for_is_refused() -> None:
     layer = layers.Dense(2, use_bias=False)
     layer.build((None, 6))
     with pytest.raises(zoo.ArgumentError, match="no dense layer with a bias"):
-        regression(layer, *samples(2))
+        solve_regression(layer, *samples(2))
     with pytest.raises(zoo.ArgumentError, match="it is not positive"):
-        regression(layer, *samples(2), c=0)
+        solve_regression(layer, *samples(2), c=0)
 
 
 def test_features_learns_digits_in_one_epoch_and_leaves_the_backbone(digits: zoo.Dataset) -> None:
@@ -102,8 +102,8 @@ def test_features_need_their_room_whatever_is_said_of_the_cache(
 ) -> None:
     expected = train(digits, "features").model.get_weights()
     assert all(map(np.array_equal, expected, train(digits, "features", cache="off").model.get_weights()))
-    monkeypatch.setattr("zoo.transfer.caching.IN_MEMORY", 10)
-    monkeypatch.setattr("zoo.transfer.caching._OF_FREE_SPACE", 0.0)
+    monkeypatch.setattr("zoo.transfer.feature_cache.IN_MEMORY", 10)
+    monkeypatch.setattr("zoo.transfer.feature_cache._OF_FREE_SPACE", 0.0)
     with pytest.raises(zoo.RunError, match="'features' needs have no room; set TMPDIR to a larger disk"):
         train(digits, "features")
 

@@ -48,7 +48,7 @@ def changed(before: keras.Model, after: keras.Model) -> set[str]:
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare each of many trainings the pictures, which the tests of runs look at."""
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")

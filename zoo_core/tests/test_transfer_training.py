@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo.building import annotate, build_of
 from zoo.data import Split
 from zoo.errors import ArgumentError, DataError, RunError, UnknownNameError
+from zoo.models.build_info import annotate, build_of
 
 
 def train(model: Any, data: Any, strategy: str = "full", **options: Any) -> zoo.Run:
@@ -24,7 +24,7 @@ def train(model: Any, data: Any, strategy: str = "full", **options: Any) -> zoo.
 @pytest.fixture(autouse=True)
 def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare each of many trainings the pictures, which the tests of runs look at."""
-    monkeypatch.setattr("zoo.transfer.transferring.drawings", lambda *_: {})
+    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_a_loaded_head_is_kept_for_the_same_classes(base: zoo.Run, low: zoo.Data
 def test_as_many_classes_of_other_names_get_a_new_head(base: zoo.Run, high: zoo.Dataset) -> None:
     run = train(base, high, "last_layers", layers=2)
     assert run.info["head"] == "new: the weights are of other classes"
-    assert run.report.initial[0] == ("predictions/kernel", "a new head was asked for")
+    assert run.report.missing[0] == ("predictions/kernel", "a new head was asked for")
 
 
 def test_a_head_without_class_names_is_kept_if_their_number_fits(low: zoo.Dataset) -> None:
@@ -110,7 +110,7 @@ def test_a_head_without_class_names_is_kept_if_their_number_fits(low: zoo.Datase
 def test_another_number_of_classes_gets_a_new_head_and_the_report_says_so(low: zoo.Dataset) -> None:
     run = train(zoo.build("lenet5"), low, "last_layers", layers=2)
     assert run.model.output_shape == (None, 5)
-    assert "(84, 5) in the model and (84, 10)" in run.report.initial[0][1]
+    assert "(84, 5) in the model and (84, 10)" in run.report.missing[0][1]
 
 
 def test_a_model_without_its_top_gets_one(low: zoo.Dataset) -> None:

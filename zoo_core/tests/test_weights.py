@@ -150,7 +150,7 @@ def test_every_format_loads_by_name_into_an_equal_model(
     assert same(values(model), values(trained))
     assert (report.format, report.layout) == (form, layout)
     assert set(report.loaded) == set(values(model))
-    assert report.initial == report.unused == ()
+    assert report.missing == report.unexpected == ()
     kernels = {"stem_conv/kernel", "depthwise/kernel", "hidden/kernel", "predictions/kernel"}
     assert {adapted for adapted, _ in report.adapted} == (kernels if layout == "torch" else set())
     assert json.loads(json.dumps(report.as_dict()))["sha256"] == report.sha256
@@ -191,8 +191,8 @@ def test_another_number_of_classes_keeps_the_backbone_and_says_so(
     after, source = values(model), values(trained)
     for name in after:
         assert np.array_equal(after[name], before[name] if name.startswith("predictions") else source[name])
-    assert report.initial[0] == ("predictions/kernel", "has the shape (5, 4) in the model and (5, 10) in the file")
-    assert set(report.unused) == {"predictions/kernel", "predictions/bias"}
+    assert report.missing[0] == ("predictions/kernel", "has the shape (5, 4) in the model and (5, 10) in the file")
+    assert set(report.unexpected) == {"predictions/kernel", "predictions/bias"}
     assert "left at its initial value: predictions/bias" in str(report)
     assert "the head is left at its initial values (predictions)" in caplog.text
 
@@ -202,14 +202,14 @@ def test_a_new_head_can_be_asked_for(tmp_path: Path, trained: keras.Model) -> No
     before = values(model)["predictions/kernel"]
     report = zoo.load_weights(model, _saved(trained, tmp_path), head="new")
     assert np.array_equal(values(model)["predictions/kernel"], before)
-    assert report.initial[0] == ("predictions/kernel", "a new head was asked for")
+    assert report.missing[0] == ("predictions/kernel", "a new head was asked for")
     with pytest.raises(zoo.ArgumentError, match="pass 'auto' or 'new'"):
         zoo.load_weights(model, _saved(trained, tmp_path), head="old")  # type: ignore[arg-type]
 
 
 def test_a_model_without_top_leaves_the_head_of_the_file_unused(tmp_path: Path, trained: keras.Model) -> None:
     report = zoo.load_weights(toy(include_top=False), _saved(trained, tmp_path))
-    assert set(report.unused) == {"predictions/kernel", "predictions/bias"}
+    assert set(report.unexpected) == {"predictions/kernel", "predictions/bias"}
 
 
 def _changed(change: Callable[[dict[str, np.ndarray]], None]) -> Callable[[keras.Model, Path], None]:
@@ -425,7 +425,7 @@ def tagged(tmp_path: Path, trained: keras.Model, install) -> Path:
 
 
 def test_a_tag_brings_its_weights_class_names_and_preprocessing(tagged: Path, trained: keras.Model) -> None:
-    from zoo.building import build_of
+    from zoo.models.build_info import build_of
 
     for model in (zoo.build("toy.letters"), zoo.build("toy", weights="letters"), zoo.build("toy", weights=str(tagged))):
         assert same(values(model), values(trained))

@@ -12,8 +12,8 @@ import safetensors.numpy
 import tensorflow as tf
 
 import zoo
-from zoo.building import build_of
-from zoo.weights.converting import arrays_of
+from zoo.models.build_info import build_of
+from zoo.weights.conversion import arrays_of
 from zoo.weights.deferred import aligned, built_with
 from zoo.weights.formats import aligned_empty
 
@@ -86,7 +86,7 @@ def test_no_random_value_is_drawn_for_a_variable_that_the_file_holds(
     assert drawn == []
     model = zoo.build("toy", weights=str(file), classes=3)
     assert drawn == [(144, 3)]
-    assert [name for name, _ in build_of(model).report.initial] == ["predictions/kernel", "predictions/bias"]
+    assert [name for name, _ in build_of(model).report.missing] == ["predictions/kernel", "predictions/bias"]
     assert np.std(arrays_of(model)["predictions/kernel"]) > 0.05
 
 

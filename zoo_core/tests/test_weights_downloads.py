@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from zoo.errors import WeightsFileError
-from zoo.preferences import weights_folder
+from zoo.settings import weights_folder
 from zoo.weights import downloads
 from zoo.weights.downloads import Address, download
 from zoo.weights.store import fetch
@@ -37,7 +37,7 @@ def url(server: Server) -> str:
 
 
 def get(url: str, *, sha256: str | None = DIGEST) -> bytes:
-    return fetch("load it", url, file_name="a.safetensors", sha256=sha256).path.read_bytes()
+    return fetch(url, file_name="a.safetensors", sha256=sha256).path.read_bytes()
 
 
 def in_store() -> list[bytes]:
@@ -47,10 +47,10 @@ def in_store() -> list[bytes]:
 
 @pytest.mark.parametrize("sha256", [DIGEST, DIGEST[:8], None])
 def test_a_file_is_downloaded_once_and_then_held(server: Server, url: str, sha256: str | None) -> None:
-    fetched = fetch("load it", url, file_name="a.safetensors", sha256=sha256)
+    fetched = fetch(url, file_name="a.safetensors", sha256=sha256)
     assert fetched.path == weights_folder() / "files" / DIGEST / "a.safetensors"
     assert (fetched.path.read_bytes(), fetched.sha256) == (WEIGHTS, DIGEST)
-    assert fetch("load it", url, file_name="a.safetensors", sha256=sha256) == fetched
+    assert fetch(url, file_name="a.safetensors", sha256=sha256) == fetched
     assert len(server.requests) == 1
     assert list(weights_folder().glob("partial/*")) == []
 
@@ -79,8 +79,8 @@ def test_a_download_that_another_call_began_goes_on_where_it_stopped(
 
 def test_a_whole_file_that_was_not_yet_put_in_its_place_is_not_fetched_again(server: Server, url: str) -> None:
     partial = weights_folder() / "partial" / "a"
-    assert download("load it", Address(url), partial, trusting=False, label="a") is False
-    assert download("load it", Address(url), partial, trusting=False, label="a") is True
+    assert download(Address(url), partial, trusting=False, label="a") is False
+    assert download(Address(url), partial, trusting=False, label="a") is True
     assert partial.read_bytes() == WEIGHTS
     assert len(server.requests) == 1
 
@@ -136,7 +136,7 @@ def test_the_date_of_a_change_says_that_parts_belong_together_unless_it_is_the_p
     long_ago, now = "Sat, 21 Nov 2020 10:00:00 GMT", email.utils.formatdate(time.time() + 5, usegmt=True)
     for modified in (long_ago, now):
         server.script.extend(serve(cut_after=end, etag=None, modified=modified) for end in (1000, None))
-        assert fetch("load it", f"{url}", file_name="a", sha256=None).path.read_bytes() == WEIGHTS
+        assert fetch(f"{url}", file_name="a", sha256=None).path.read_bytes() == WEIGHTS
         for path in weights_folder().glob("pins/*.json"):
             path.unlink()
     assert [request.first_byte for request in server.requests] == [0, 1000, 0, 0]
@@ -253,7 +253,7 @@ def test_a_redirect_from_https_to_plain_http_is_refused(target: str, refused: bo
     requests = pytest.importorskip("requests")
     redirect = requests.Response()
     redirect.status_code, redirect.url, redirect.headers["Location"] = 302, "https://a.org/a.h5", target
-    part = downloads._Part("load it", tmp_path / "a", "https://a.org/a.h5", False)
+    part = downloads._Part(tmp_path / "a", "https://a.org/a.h5", False)
     if refused:
         with pytest.raises(WeightsFileError, match=r"from https to plain http, at b\.org"):
             downloads._check_redirect(part, redirect)
@@ -335,7 +335,7 @@ def test_a_disk_that_fills_up_meanwhile_is_an_error_that_names_the_folder(url: s
     partial = tmp_path / "partial"
     partial.symlink_to("/dev/full")
     with pytest.raises(WeightsFileError, match=rf"{tmp_path} cannot be written .*No space left on device"):
-        download("load it", Address(url), partial, trusting=False, label="a")
+        download(Address(url), partial, trusting=False, label="a")
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_that_names_it(url: str) -> None:
@@ -364,5 +364,5 @@ def test_damaged_notes_beside_a_partial_file_start_it_anew(server: Server, url: 
     for notes in (b"", b"[]", b"{}", b'{"url": 1}', bytes(random.Random(0).randbytes(50))):
         partial.write_bytes(b"old bytes")
         partial.with_name("a.json").write_bytes(notes)
-        assert download("load it", Address(url), partial, trusting=False, label="a") is False
+        assert download(Address(url), partial, trusting=False, label="a") is False
         assert partial.read_bytes() == WEIGHTS

@@ -65,8 +65,8 @@ AUXILIARY = {f"aux_{layer}/{variable}" for layer in ("hidden", "predictions") fo
 def test_auxiliary_weights_have_no_place_in_a_model_without_them_and_are_reported(tmp_path: Path) -> None:
     model = zoo.build("sided", aux=False)
     report = zoo.load_weights(model, write(zoo.build("sided"), tmp_path / "m.safetensors"))
-    assert set(report.unused) == AUXILIARY
-    assert report.initial == report.auxiliary == ()
+    assert set(report.unexpected) == AUXILIARY
+    assert report.missing == report.auxiliary == ()
     assert len(report.loaded) == 8
 
 
@@ -79,7 +79,7 @@ def test_a_file_without_auxiliary_weights_leaves_them_at_their_initial_values_an
     expected = {**{name: before[name] for name in AUXILIARY}, **values(given)}
     assert all(np.array_equal(value, expected[name]) for name, value in values(model).items())
     assert dict(report.auxiliary) == {name: f"{before[name].shape} has no array in the file" for name in AUXILIARY}
-    assert report.initial == ()
+    assert report.missing == ()
     assert "aux_hidden/kernel" in str(report)
     assert "head" not in caplog.text
 
@@ -94,12 +94,12 @@ def test_an_auxiliary_classifier_of_another_size_starts_afresh_from_its_first_la
     assert set(reasons) == AUXILIARY
     assert reasons["aux_hidden/kernel"] == "has the shape (64, 5) in the model and (144, 5) in the file"
     assert reasons["aux_predictions/kernel"] == "(5, 10) comes after a layer that does not fit"
-    assert report.initial == ()
+    assert report.missing == ()
 
 
 def test_a_new_head_is_new_in_the_auxiliary_classifiers_too(tmp_path: Path) -> None:
     report = zoo.load_weights(zoo.build("sided"), write(zoo.build("sided"), tmp_path / "m.safetensors"), head="new")
-    assert [name for name, _ in report.initial] == ["predictions/kernel", "predictions/bias"]
+    assert [name for name, _ in report.missing] == ["predictions/kernel", "predictions/bias"]
     assert [name for name, _ in report.auxiliary] == ["aux_predictions/kernel", "aux_predictions/bias"]
 
 

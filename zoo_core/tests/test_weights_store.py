@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from zoo import preferences
+from zoo import settings
 from zoo.errors import ArgumentError, WeightsFileError
-from zoo.preferences import config_folder, weights_folder, weights_settings
+from zoo.settings import config_folder, weights_folder, weights_settings
 from zoo.weights import downloads, hub
 from zoo.weights.store import fetch
 
@@ -34,7 +34,7 @@ FETCH = """\
 import sys
 from zoo.weights.store import fetch
 url, digest = sys.argv[1:]
-fetched = fetch("load it", url, file_name="a.safetensors", sha256=digest or None)
+fetched = fetch(url, file_name="a.safetensors", sha256=digest or None)
 assert "keras" not in sys.modules
 print(fetched.path)
 """
@@ -63,7 +63,7 @@ def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def get(url: str, **digests: str) -> bytes:
-    return fetch("load it", url, file_name="a.safetensors", **digests).path.read_bytes()
+    return fetch(url, file_name="a.safetensors", **digests).path.read_bytes()
 
 
 def in_store() -> list[Path]:
@@ -160,7 +160,7 @@ def test_a_file_is_called_by_the_end_of_its_url_and_stays_in_the_store(
     server: Server, path: str, file_name: str
 ) -> None:
     server.files[path] = WEIGHTS
-    fetched = fetch("load it", server.url + path, file_name=path.rpartition("/")[2])
+    fetched = fetch(server.url + path, file_name=path.rpartition("/")[2])
     assert fetched.path == weights_folder() / "files" / DIGEST / file_name
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_was_downloaded_by_hand_is_used_where_it_lies(
 ) -> None:
     (stick / "a.safetensors").write_bytes(WEIGHTS)
     for _ in range(2):
-        fetched = fetch("load it", url, file_name="a.safetensors", **known)
+        fetched = fetch(url, file_name="a.safetensors", **known)
         assert (fetched.path, fetched.sha256) == (stick / "a.safetensors", DIGEST)
     assert server.requests == []
     assert in_store() == []
@@ -194,7 +194,7 @@ def test_a_file_by_hand_is_pinned_at_its_first_use_and_checked_ever_after(stick:
         get(url)
     # One of the same size is only known by its digest, which the reader of the file takes.
     (stick / "a.safetensors").write_bytes(OTHER)
-    assert fetch("load it", url, file_name="a.safetensors").sha256 == DIGEST
+    assert fetch(url, file_name="a.safetensors").sha256 == DIGEST
 
 
 def test_a_web_page_that_was_saved_by_hand_is_never_pinned(stick: Path, url: str) -> None:
@@ -315,13 +315,13 @@ def settings_file(text: str) -> Path:
 
 def test_settings_are_read_from_a_file() -> None:
     path = settings_file('[weights]\nfolder = "~/stick"\nmirror = "https://mirror.org/zoo"\noffline = true\n')
-    assert weights_settings() == preferences.WeightsSettings(
+    assert weights_settings() == settings.WeightsSettings(
         (Path.home() / "stick",), "https://mirror.org/zoo", offline=True
     )
     path.write_text('[weights]\nfolder = "stick"\n')
     assert weights_settings().folders == (config_folder() / "stick",)
     path.unlink()
-    assert weights_settings() == preferences.WeightsSettings()
+    assert weights_settings() == settings.WeightsSettings()
 
 
 def test_the_environment_wins_over_the_file_of_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,10 +329,10 @@ def test_the_environment_wins_over_the_file_of_settings(monkeypatch: pytest.Monk
     monkeypatch.setenv("ZOO_WEIGHTS", os.pathsep.join(["/b", "", "/c"]))
     monkeypatch.setenv("ZOO_MIRROR", "https://b.org")
     monkeypatch.setenv("ZOO_OFFLINE", "no")
-    assert weights_settings() == preferences.WeightsSettings((Path("/b"), Path("/c")), "https://b.org")
+    assert weights_settings() == settings.WeightsSettings((Path("/b"), Path("/c")), "https://b.org")
     monkeypatch.setenv("ZOO_WEIGHTS", "")
     monkeypatch.setenv("ZOO_MIRROR", "")
-    assert weights_settings() == preferences.WeightsSettings()
+    assert weights_settings() == settings.WeightsSettings()
 
 
 @pytest.mark.parametrize(
@@ -460,7 +460,7 @@ def fake_hub(server: Server, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 def from_hub(url: str, **digests: str) -> Path:
-    return fetch("load it", url, file_name=url.rpartition("/")[2], **digests).path
+    return fetch(url, file_name=url.rpartition("/")[2], **digests).path
 
 
 @pytest.mark.parametrize("url", ["hf://owner/net", "hf://owner/net/model.safetensors"])
@@ -505,7 +505,7 @@ def test_a_repository_that_moved_on_is_refused_while_its_older_file_is_pinned(fa
     ],
 )
 def test_the_one_file_of_weights_of_a_repository_is_chosen(files: list[str], chosen: str) -> None:
-    assert hub.choose("load it", hub.HubName("owner/net", None, None), files) == chosen
+    assert hub.choose(hub.HubName("owner/net", None, None), files) == chosen
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def test_the_one_file_of_weights_of_a_repository_is_chosen(files: list[str], cho
 )
 def test_a_repository_where_the_choice_is_open_is_an_error_that_lists_it(files: list[str], message: str) -> None:
     with pytest.raises(WeightsFileError, match=message):
-        hub.choose("load it", hub.HubName("owner/net", "v1", None), files)
+        hub.choose(hub.HubName("owner/net", "v1", None), files)
 
 
 @pytest.mark.parametrize("url", ["hf://", "hf://net", "hf://owner/net@", "hf://owner/net/../../x", "hf://o/n@a@b"])

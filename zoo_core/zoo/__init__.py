@@ -8,16 +8,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from zoo import _moved
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from zoo.building import build as build
-    from zoo.comparing import Comparison as Comparison, compare as compare
     from zoo.data import Dataset as Dataset, load_data as load_data
-    from zoo.devices import Device as Device, list_devices as list_devices
+    from zoo.devices.hardware import Device as Device, list_devices as list_devices
+    from zoo.devices.placement import Placement as Placement, place as place
     from zoo.errors import (
+        AmbiguousNameError as AmbiguousNameError,
         ArgumentError as ArgumentError,
-        ContestedNameError as ContestedNameError,
         DataError as DataError,
         DeviceError as DeviceError,
         LockError as LockError,
@@ -30,13 +32,14 @@ if TYPE_CHECKING:
         WeightsMismatchError as WeightsMismatchError,
         ZooError as ZooError,
     )
-    from zoo.evaluation import Metrics as Metrics, evaluate as evaluate
-    from zoo.explaining import Explanation as Explanation, explain as explain
-    from zoo.extracting import Extracted as Extracted, extract as extract
-    from zoo.feature_maps import Features as Features, features as features
     from zoo.hookspecs import hookimpl as hookimpl
-    from zoo.placing import Placement as Placement, place as place
-    from zoo.prediction import Prediction as Prediction, predict as predict
+    from zoo.inference.comparison import Comparison as Comparison, compare as compare
+    from zoo.inference.evaluation import evaluate as evaluate
+    from zoo.inference.explanation import Explanation as Explanation, explain as explain
+    from zoo.inference.extraction import Extracted as Extracted, extract as extract
+    from zoo.inference.prediction import Prediction as Prediction, predict as predict
+    from zoo.models.feature_maps import Features as Features, features as features
+    from zoo.models.load_report import LoadReport as LoadReport
     from zoo.registry import (
         info as info,
         list_datasets as list_datasets,
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
         list_weights as list_weights,
         prefer as prefer,
     )
+    from zoo.runs.metrics import Metrics as Metrics
+    from zoo.runs.run import Run as Run, load as load
     from zoo.specs import (
         DatasetSpec as DatasetSpec,
         Fingerprint as Fingerprint,
@@ -56,18 +61,18 @@ if TYPE_CHECKING:
         WeightFormatSpec as WeightFormatSpec,
         WeightsSpec as WeightsSpec,
     )
-    from zoo.transfer import Run as Run, load as load, transfer as transfer
-    from zoo.weights import LoadReport as LoadReport, load_weights as load_weights
+    from zoo.transfer import transfer as transfer
+    from zoo.weights import load_weights as load_weights
 
 #: Where each public name is defined.
 _HOMES = {
     "zoo.building": ("build",),
-    "zoo.comparing": ("Comparison", "compare"),
     "zoo.data": ("Dataset", "load_data"),
-    "zoo.devices": ("Device", "list_devices"),
+    "zoo.devices.hardware": ("Device", "list_devices"),
+    "zoo.devices.placement": ("Placement", "place"),
     "zoo.errors": (
+        "AmbiguousNameError",
         "ArgumentError",
-        "ContestedNameError",
         "DataError",
         "DeviceError",
         "LockError",
@@ -80,13 +85,14 @@ _HOMES = {
         "WeightsMismatchError",
         "ZooError",
     ),
-    "zoo.evaluation": ("Metrics", "evaluate"),
-    "zoo.explaining": ("Explanation", "explain"),
-    "zoo.extracting": ("Extracted", "extract"),
-    "zoo.feature_maps": ("Features", "features"),
     "zoo.hookspecs": ("hookimpl",),
-    "zoo.placing": ("Placement", "place"),
-    "zoo.prediction": ("Prediction", "predict"),
+    "zoo.inference.comparison": ("Comparison", "compare"),
+    "zoo.inference.evaluation": ("evaluate",),
+    "zoo.inference.explanation": ("Explanation", "explain"),
+    "zoo.inference.extraction": ("Extracted", "extract"),
+    "zoo.inference.prediction": ("Prediction", "predict"),
+    "zoo.models.feature_maps": ("Features", "features"),
+    "zoo.models.load_report": ("LoadReport",),
     "zoo.registry": (
         "info",
         "list_datasets",
@@ -96,6 +102,8 @@ _HOMES = {
         "list_weights",
         "prefer",
     ),
+    "zoo.runs.metrics": ("Metrics",),
+    "zoo.runs.run": ("Run", "load"),
     "zoo.specs": (
         "DatasetSpec",
         "Fingerprint",
@@ -106,17 +114,20 @@ _HOMES = {
         "WeightFormatSpec",
         "WeightsSpec",
     ),
-    "zoo.transfer": ("Run", "load", "transfer"),
-    "zoo.weights": ("LoadReport", "load_weights"),
+    "zoo.transfer": ("transfer",),
+    "zoo.weights": ("load_weights",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
 
+_moved.install()
+_moved_name = _moved.moved_names(__name__, stacklevel=3)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}")
+        return _moved_name(name)
     value = getattr(importlib.import_module(_HOME_OF[name]), name)
     # Importing the package zoo.transfer has set that name already, to the package, which can be called itself.
     if not callable(globals().get(name)):

@@ -13,7 +13,7 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
     """Yield the datasets that ship with a dependency, are made up, or are read from the user's own files."""
     yield DatasetSpec(
         name="digits",
-        loader="zoo.data.digits:digits",
+        loader="zoo.data.sources.digits:digits",
         task="image-classification",
         summary="1,797 handwritten digits of 8x8 pixels, shipped with scikit-learn",
         classes=10,
@@ -22,13 +22,13 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
     )
     yield DatasetSpec(
         name="image_folder",
-        loader="zoo.data.folders:image_folder",
+        loader="zoo.data.sources.folders:image_folder",
         task="image-classification",
         summary="your own photographs, in one folder for each class",
     )
     yield DatasetSpec(
         name="cifar10",
-        loader="zoo.data.cifar:cifar10",
+        loader="zoo.data.sources.cifar10:cifar10",
         task="image-classification",
         summary="60,000 photographs of 32x32 pixels in ten classes, as binary batches or class folders",
         classes=10,
@@ -36,13 +36,13 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
     )
     yield DatasetSpec(
         name="table",
-        loader="zoo.data.tables:table",
+        loader="zoo.data.sources.csv_file:table",
         task="regression",
         summary="your own CSV file: a numeric target is regression, any other is classification",
     )
     yield DatasetSpec(
         name="california_housing",
-        loader="zoo.data.tables:table",
+        loader="zoo.data.sources.csv_file:table",
         task="regression",
         summary="20,640 districts of California in 1990: the median house value from eight numbers and a word",
         config={"target": "median_house_value", "name": "california_housing"},
@@ -50,7 +50,7 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
     )
     yield DatasetSpec(
         name="synthetic_images",
-        loader="zoo.data.synthetic:synthetic_images",
+        loader="zoo.data.sources.synthetic:synthetic_images",
         task="image-classification",
         summary="made-up pictures that a network learns in seconds, for smoke tests",
     )

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from zoo._moved import moved_names
+
+_request: ContextVar[str] = ContextVar("zoo_request", default="do what was asked")
+
+
+@contextmanager
+def asking(request: str) -> Iterator[None]:
+    """Say what a public function was asked to do; the errors that are raised in the context name it.
+
+    >>> with asking("evaluate 'resnet50' on 'photos'"):
+    ...     print(asked("with split='test'"))
+    evaluate 'resnet50' on 'photos' with split='test'
+    """
+    token = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+def asked(detail: str = "") -> str:
+    """Return what the innermost :func:`asking` says, with a ``detail`` such as the argument that does not fit."""
+    return f"{_request.get()} {detail}".rstrip()
+
 
 class ZooError(Exception):
     """Base of every error that Zoo raises on purpose.
@@ -30,7 +60,7 @@ class UnknownNameError(ZooError, LookupError):
     """A model, weights tag, dataset or strategy that no installed plugin offers."""
 
 
-class ContestedNameError(ZooError, LookupError):
+class AmbiguousNameError(ZooError, LookupError):
     """A bare name that several plugins claim."""
 
 
@@ -77,3 +107,20 @@ class RunError(ZooError):
 def one_line(error: BaseException) -> str:
     """Return the type and message of another library's error on one line, to stand inside one of ours."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+
+
+#: Characters that are mistaken for one another when a name is typed.
+_LOOKALIKES = str.maketrans({"o": "0", "l": "1", "i": "1", "-": None, "_": None, " ": None, ".": None})
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that offers the names nearest to ``name``, or nothing if none is near."""
+    known = list(known)
+    plain = name.lower().translate(_LOOKALIKES)
+    near = [each for each in known if each.lower().translate(_LOOKALIKES) == plain]
+    near = near or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)

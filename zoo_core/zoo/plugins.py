@@ -17,11 +17,12 @@ from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from zoo import hookspecs
+from zoo._moved import moved_names
 from zoo.errors import PluginError, one_line
 from zoo.specs import DatasetSpec, ModelSpec, StrategySpec, WeightFormatSpec, WeightsSpec
 
@@ -99,7 +100,7 @@ def load_plugins() -> tuple[Plugin, ...]:
     return (*plugins, *faults)
 
 
-def named(reference: str) -> Any:
+def resolve_reference(reference: str) -> Any:
     """Return what a record names as ``"package.module:function"``, its module imported; raises whatever that raises."""
     module, _, function = reference.partition(":")
     return getattr(importlib.import_module(module), function)
@@ -315,3 +316,7 @@ def _refusing_heavy_imports(refused: list[str]) -> Iterator[None]:
     finally:
         builtins.__import__ = plain_import
         _loading.owner = outer
+
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)

@@ -1,15 +1,15 @@
-"""From names to records: qualified names, aliases, contested names, suggestions for typing errors."""
+"""From names to records: qualified names, aliases, ambiguous names, suggestions for typing errors."""
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from zoo import plugins, preferences
-from zoo.errors import ArgumentError, ContestedNameError, UnknownNameError
+from zoo import plugins, settings
+from zoo._moved import moved_names
+from zoo.errors import AmbiguousNameError, ArgumentError, UnknownNameError, did_you_mean
 from zoo.plugins import Fault, Plugin
 from zoo.specs import DatasetSpec, ModelSpec, StrategySpec, Task, WeightFormatSpec, WeightsSpec
 
@@ -43,7 +43,7 @@ def find_model(name: str) -> tuple[Entry[ModelSpec], str | None]:
 
     Raises:
         UnknownNameError: if no plugin offers the name, with the nearest ones.
-        ContestedNameError: if several do and none is preferred.
+        AmbiguousNameError: if several do and none is preferred.
     """
     _check_is_name("model", name)
     distribution, _, bare = name.rpartition("/")
@@ -59,7 +59,7 @@ def info(name: str) -> ModelSpec:
     25636712
 
     Raises:
-        UnknownNameError, ContestedNameError: as :func:`find_model` does.
+        UnknownNameError, AmbiguousNameError: as :func:`find_model` does.
     """
     return find_model(name)[0].spec
 
@@ -69,19 +69,19 @@ def find_weights(model: Entry[ModelSpec], tag: str) -> Entry[WeightsSpec]:
 
     Raises:
         UnknownNameError: if there are none, with the tags that exist.
-        ContestedNameError: if several plugins offer the tag and none is preferred.
+        AmbiguousNameError: if several plugins offer the tag and none is preferred.
     """
     candidates = weights_of(model)
     matching = [entry for entry in candidates if entry.spec.name == tag]
     if matching:
         return _only("weights", f"{model.spec.name}.{tag}", matching)
-    asked = f"find the weights '{model.spec.name}.{tag}'"
+    request = f"find the weights '{model.spec.name}.{tag}'"
     tags = [entry.spec.name for entry in candidates]
     if not tags:
         found = f"no plugin offers weights for {model.qualified}"
-        raise UnknownNameError(asked, found, "install one that does, or pass the path of a weights file")
+        raise UnknownNameError(request, found, "install one that does, or pass the path of a weights file")
     advice = did_you_mean(tag, tags) or "pass one of them, or the path of a weights file"
-    raise UnknownNameError(asked, f"{model.qualified} has the tags {', '.join(tags)}", advice)
+    raise UnknownNameError(request, f"{model.qualified} has the tags {', '.join(tags)}", advice)
 
 
 def find_dataset(name: str) -> Entry[DatasetSpec]:
@@ -114,7 +114,7 @@ def weight_formats() -> list[Entry[WeightFormatSpec]]:
 def list_models(
     pattern: str = "*", *, weights: bool | None = None, plugin: str | None = None, task: Task | None = None
 ) -> list[str]:
-    """Return the names of the models installed, sorted; a contested name stands there qualified, once for each plugin.
+    """Return the names of the models installed, sorted; an ambiguous name stands there qualified, once for each plugin.
 
     Args:
         pattern: a shell pattern that the name or an alias must match.
@@ -163,7 +163,7 @@ def list_plugins() -> list[Plugin]:
 
     A name that two plugins claim, and that the user has not decided, is a fault of phase ``names`` in both.
     """
-    contested: dict[str, list[Fault]] = {}
+    ambiguous: dict[str, list[Fault]] = {}
     for hook, what in (("zoo_models", "model"), ("zoo_datasets", "dataset"), ("zoo_strategies", "strategy")):
         entries = _entries(hook)
         for name in sorted({name for entry in entries for name in _claims(entry)}):
@@ -173,9 +173,9 @@ def list_plugins() -> list[Plugin]:
                     others = ", ".join(sorted({each.distribution for each in claimants} - {entry.distribution}))
                     reason = f"claims the {what} name {name!r}, and so does {others or 'another of its plugins'}; "
                     reason += f"`zoo prefer {name} {entry.distribution}` decides"
-                    contested.setdefault(entry.distribution, []).append(Fault("names", reason))
+                    ambiguous.setdefault(entry.distribution, []).append(Fault("names", reason))
     return [
-        replace(plugin, faults=(*plugin.faults, *(contested.get(plugin.distribution, ()) if plugin.records else ())))
+        replace(plugin, faults=(*plugin.faults, *(ambiguous.get(plugin.distribution, ()) if plugin.records else ())))
         for plugin in plugins.load_plugins()
     ]
 
@@ -193,7 +193,7 @@ def prefer(name: str, distribution: str | None) -> None:
         if distribution not in claimants:
             found = f"offered by {', '.join(sorted(claimants))}" if claimants else "offered by no plugin"
             raise ArgumentError(f"prefer {distribution} for {name!r}", f"the name is {found}", "see `zoo plugins`")
-    preferences.prefer(name, distribution)
+    settings.prefer(name, distribution)
 
 
 # -- inside
@@ -237,7 +237,7 @@ def _only(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
     choice = _preferred(name, entries)
     if choice is not None:
         return choice
-    raise ContestedNameError(
+    raise AmbiguousNameError(
         f"find the {what} {name!r}",
         f"it is claimed by {' and '.join(entry.qualified for entry in entries)}",
         f"pass the qualified name, or choose once and for all with `zoo prefer {name} {entries[0].distribution}`",
@@ -245,7 +245,7 @@ def _only(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
 
 
 def _preferred(name: str, entries: Iterable[Entry[S]]) -> Entry[S] | None:
-    distribution = preferences.preferred().get(name)
+    distribution = settings.preferred().get(name)
     chosen = [entry for entry in entries if entry.distribution == distribution]
     return chosen[0] if len(chosen) == 1 else None
 
@@ -299,14 +299,5 @@ def _plural(what: str) -> str:
     return what[:-1] + "ies" if what.endswith("y") else what + "s"
 
 
-#: Characters that are mistaken for one another when a name is typed.
-_LOOKALIKES = str.maketrans({"o": "0", "l": "1", "i": "1", "-": None, "_": None, " ": None, ".": None})
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that offers the names nearest to ``name``, or nothing if none is near."""
-    known = list(known)
-    plain = name.lower().translate(_LOOKALIKES)
-    near = [each for each in known if each.lower().translate(_LOOKALIKES) == plain]
-    near = near or difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(repr(each) for each in near)}?" if near else ""
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)

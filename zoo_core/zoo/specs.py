@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -58,7 +59,7 @@ class Preprocessing:
     ``channels``) becomes ``(p * scale - mean) / std``.
 
     - ``resize``: ``"crop"`` keeps the aspect ratio: the shorter side goes to ``size / crop_fraction`` and the centre is
-      cut out (0.875 is the 224 of 256 of the ImageNet literature); ``"squeeze"`` resizes to the size, aspect ratio or
+      cut out (0.875 is the 224 of 256 of the ImageNet literature); ``"squash"`` resizes to the size, aspect ratio or
       not;
     - ``interpolation``: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``, antialiased when shrinking;
     - ``channels``: ``"rgb"``, ``"bgr"`` or ``"grey"``;
@@ -70,7 +71,7 @@ class Preprocessing:
       instructions: the same picture to about one grey value, several times as fast.
     """
 
-    resize: Literal["crop", "squeeze"] = "crop"
+    resize: Literal["crop", "squash"] = "crop"
     crop_fraction: float = 0.875
     interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
     channels: Literal["rgb", "bgr", "grey"] = "rgb"
@@ -81,6 +82,11 @@ class Preprocessing:
     exact: bool = True
 
     def __post_init__(self) -> None:
+        if self.resize == "squeeze":  # type: ignore[comparison-overlap]
+            warnings.warn("resize='squeeze' is now called resize='squash'", DeprecationWarning, stacklevel=3)
+            object.__setattr__(self, "resize", "squash")
+        if self.resize not in ("crop", "squash"):
+            raise ValueError(f"resize {self.resize!r} is neither 'crop' nor 'squash'")
         if not 0 < self.crop_fraction <= 1:
             raise ValueError(f"crop_fraction {self.crop_fraction} is not in (0, 1]")
         if min(self.std) <= 0:

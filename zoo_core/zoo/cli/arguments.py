@@ -96,7 +96,7 @@ def key_value_option(name: str, text: str) -> Callable[[F], F]:
 
 
 def device_options(*, several: bool = False) -> Callable[[F], F]:
-    """Return the options that say what to compute on; :func:`zoo.cli.starting.start_tensorflow` does as they say.
+    """Return the options that say what to compute on; :func:`zoo.cli.startup.start_tensorflow` does as they say.
 
     With ``several``, the command gets the names of the devices as ``device``.
     """

@@ -13,11 +13,11 @@ import click
 import zoo
 from zoo import registry
 from zoo.cli import output
-from zoo.cli.starting import start_tensorflow
+from zoo.cli.startup import start_tensorflow
 
 if TYPE_CHECKING:
     from zoo.data import Split
-    from zoo.prediction import Prediction
+    from zoo.inference.prediction import Prediction
     from zoo.transfer import Run
 
 KNOWN, PRETRAINED = "resnet50", "lenet5.digits_0_4"
@@ -117,7 +117,7 @@ def _list() -> None:
 
 
 def _build() -> None:
-    from zoo.cli.building import built_facts, print_built
+    from zoo.cli.build import built_facts, print_built
 
     print_built(built_facts(zoo.build(KNOWN)))
 

@@ -6,7 +6,7 @@ import click
 
 import zoo
 from zoo.cli import output
-from zoo.cli.starting import start_tensorflow
+from zoo.cli.startup import start_tensorflow
 
 
 @click.command()

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from zoo import preferences, registry
+from zoo import registry, settings
 from zoo.cli import output
-from zoo.cli.drawing import draw_models
+from zoo.cli.model_chart import draw_models
 from zoo.plugins import Plugin, load_plugins
 from zoo.registry import Entry
 from zoo.specs import TASKS, ModelSpec, ParameterCount, Preprocessing, Task, WeightsSpec
@@ -291,7 +291,7 @@ def _weights_facts(entry: Entry[WeightsSpec], model: ModelSpec) -> dict[str, obj
 def in_a_few_words(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> str:
     """Return what happens to a photograph, so short that it fits a table: ``224 of 256 bilinear, bgr p - mean``."""
     size, shorter = _shorter_side(preprocessing, input_shape)
-    cut = "squeezed" if preprocessing.resize == "squeeze" else f"{size} of {shorter}"
+    cut = "squashed" if preprocessing.resize == "squash" else f"{size} of {shorter}"
     channels = "" if preprocessing.channels == "rgb" else f"{preprocessing.channels} "
     if preprocessing.per_image:
         return f"{cut} {preprocessing.interpolation}, {channels}by its own mean"
@@ -302,8 +302,8 @@ def in_a_few_words(preprocessing: Preprocessing, input_shape: tuple[int | None, 
 def in_words(preprocessing: Preprocessing, input_shape: tuple[int | None, ...]) -> tuple[str, ...]:
     """Return what happens to a photograph, a line for its size, its colours and its pixel values."""
     size = output.shape(input_shape[:2])
-    if preprocessing.resize == "squeeze":
-        first = f"squeezed to {size}"
+    if preprocessing.resize == "squash":
+        first = f"squashed to {size}"
     else:
         _, shorter = _shorter_side(preprocessing, input_shape)
         first = f"shorter side to {shorter}, the centre {size} cut out"
@@ -411,18 +411,18 @@ def _contribution(plugin: Plugin) -> str:
 @output.json_option
 @output.with_example("zoo prefer resnet50 zoo-resnet")
 def prefer(name: str | None, distribution: str | None, forget: str | None, as_json: bool) -> None:
-    """Decide which plugin a contested name means; without arguments, show what was decided."""
+    """Decide which plugin an ambiguous name means; without arguments, show what was decided."""
     if forget and name:
         raise click.UsageError("pass either NAME and DISTRIBUTION or --forget NAME")
     if name and not distribution:
         raise click.UsageError(f"say of which distribution {name!r} is to be, such as zoo-resnet")
     if forget:
-        if forget not in preferences.preferred():
+        if forget not in settings.preferred():
             raise click.UsageError(f"there is no preference for {forget!r} to forget")
         registry.prefer(forget, None)
     elif name:
         registry.prefer(name, distribution)
-    chosen = preferences.preferred()
+    chosen = settings.preferred()
     if as_json:
         output.print_json(chosen)
     elif chosen:

@@ -24,13 +24,13 @@ from zoo.cli.arguments import (
     options,
     rate,
 )
-from zoo.cli.starting import start_tensorflow
+from zoo.cli.startup import start_tensorflow
 from zoo.errors import ArgumentError, UnknownNameError
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
-    from zoo.evaluation import Metrics
-    from zoo.prediction import Prediction
+    from zoo.inference.prediction import Prediction
+    from zoo.runs.metrics import Metrics
     from zoo.transfer import Run
 
 #: Of the files that a dataset leaves out, so many are named.
@@ -69,8 +69,8 @@ _OPTIONS_OF_TRAINING = (
     click.option("--monitor", metavar="FIGURE", help="What is to improve: val_loss, val_accuracy, ..."),
     click.option("--schedule", type=click.Choice(["constant", "cosine", "exponential", "step"]), help="Of the rate."),
     click.option("--warmup", type=float, metavar="EPOCHS", help="In which the rate rises from 0."),
-    click.option("--decay", type=float, metavar="SHARE", help="What the schedule leaves of the rate."),
-    click.option("--decay-every", type=int, metavar="EPOCHS", help="Between two steps of the schedule 'step'."),
+    click.option("--lr-decay", type=float, metavar="SHARE", help="What the schedule leaves of the rate."),
+    click.option("--lr-decay-every", type=int, metavar="EPOCHS", help="Between two steps of the schedule 'step'."),
     click.option("--ema", type=float, metavar="MOMENTUM", help="Average the weights, with 0.999 for example."),
     click.option("--class-weights", type=click.Choice(["balanced"]), help="Let rare classes count more."),
     click.option("--label-smoothing", type=float, metavar="SHARE", help="Spread of each label over all classes."),
@@ -78,7 +78,9 @@ _OPTIONS_OF_TRAINING = (
     click.option("--l2", type=float, help="Penalty on the squares of kernels."),
     click.option("--exact", is_flag=True, default=None, help="Decode and resize every pixel, as reference figures."),
     click.option("--mixed-precision", is_flag=True, default=None, help="16 bits where the device is faster with them."),
-    click.option("--accumulate", type=int, metavar="BATCHES", help="Average so many gradients before a step."),
+    click.option(
+        "--gradient-accumulation-steps", type=int, metavar="BATCHES", help="Average so many gradients before a step."
+    ),
     click.option("--tensorboard", metavar="FOLDER", help="Write logs for TensorBoard."),
 )
 
@@ -159,7 +161,7 @@ def _trained(
     registry.find_strategy(arguments["strategy"])  # a typing error is found before seconds are spent
     start_tensorflow()
     if "out" in arguments:
-        from zoo.transfer.resuming import refuse_taken
+        from zoo.transfer.unfinished import refuse_taken
 
         refuse_taken(arguments["out"])  # before thousands of pictures are looked at
     if seed is not None or "seed" not in options_of_data:
@@ -254,14 +256,14 @@ def evaluate(
 
 def print_metrics(metrics: Metrics) -> None:
     """Print the figures and how sure they are, and for a few classes those of each."""
-    from zoo.metrics import readable
+    from zoo.runs.metrics import readable
 
     click.echo(str(metrics))
     facts = {name: f"{readable(low)} to {readable(high)} (95%)" for name, (low, high) in metrics.intervals.items()}
     if metrics.calibration_error is not None:
         facts["calibration"] = f"{metrics.calibration_error:.4f} expected error"
     output.sheet(facts)
-    if 0 < len(metrics.per_class) <= 20:
+    if 0 < len(metrics.recall) <= 20:
         rows = [
             {
                 "class": name,
@@ -270,13 +272,13 @@ def print_metrics(metrics: Metrics) -> None:
                 "F1": f"{metrics.f1[name]:.3f}",
                 "samples": f"{metrics.support[name]:,}",
             }
-            for name, recall in metrics.per_class.items()
+            for name, recall in metrics.recall.items()
         ]
         output.table(rows, right=("recall", "precision", "F1", "samples"))
 
 
 def _run_of(run_or_model: str) -> Run | None:
-    from zoo.records import RECORD
+    from zoo.runs.folder import RECORD
 
     return zoo.load(run_or_model) if (Path(run_or_model) / RECORD).is_file() else None
 

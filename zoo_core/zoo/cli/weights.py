@@ -11,8 +11,8 @@ from zoo import registry
 from zoo.cli import output
 from zoo.cli.arguments import Options, key_value_option, shape
 from zoo.cli.listing import document
-from zoo.cli.starting import show_warnings_of_zoo, start_tensorflow
-from zoo.errors import ArgumentError
+from zoo.cli.startup import show_warnings_of_zoo, start_tensorflow
+from zoo.errors import ArgumentError, asking
 from zoo.plugins import load_plugins
 from zoo.registry import Entry
 from zoo.specs import WeightsSpec
@@ -94,7 +94,7 @@ def verify(name_or_file: str, model: str | None, as_json: bool) -> None:
             "format": f"{report.format}, {report.layout} names",
             "sha256": report.sha256,
             "variables": f"{len(report.loaded)}, all loaded",
-            "not used": report.unused,
+            "not used": report.unexpected,
             "fingerprint": None if verified.deviation is None else f"outputs within {verified.deviation:.0e} of it",
         }
     )
@@ -117,7 +117,8 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
         model, tag = (None, name) if "://" in name else registry.find_model(name)
         if tag is None:
             raise ArgumentError(f"fetch {name!r}", "that names no weights", "pass MODEL.TAG; see zoo weights list")
-        source = find_source(model, tag).settled(f"fetch {name!r}")
+        with asking(f"fetch {name!r}"):
+            source = find_source(model, tag).settled()
         found.append({"name": name, "file": str(source.path), "sha256": source.sha256})
     if as_json:
         output.print_json(found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from zoo.data.augmentation import Augmentation
-from zoo.data.datasets import Dataset, Skipped, Split, load_data
-from zoo.data.tables import Table
+from zoo.data.dataset import Dataset, Skipped, Split
+from zoo.data.loading import load_data
+from zoo.data.table_encoding import Table
 
 __all__ = ["Augmentation", "Dataset", "Skipped", "Split", "Table", "load_data"]

@@ -10,8 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.errors import ArgumentError
-from zoo.registry import did_you_mean
+from zoo.errors import ArgumentError, did_you_mean
 
 FLIPS = ("horizontal", "vertical", "both")
 

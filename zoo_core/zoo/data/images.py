@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from zoo.data.scaled import Enough, Size, Whole, refuse_bomb, resized, scaled_jpeg
-from zoo.data.threads import in_threads
+from zoo.data.jpeg import Enough, Size, Whole, refuse_bomb, resized, scaled_jpeg
+from zoo.data.thread_pool import in_threads
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -152,10 +152,10 @@ def batch_of(
         DataError: if they differ in size, or there is none.
     """
     waiting = list(items)
-    asked = f"put {len(waiting)} pictures into one batch"
+    request = f"put {len(waiting)} pictures into one batch"
     advice = "name a height and width in input_shape"
     if not waiting:
-        raise DataError(asked, "there is none", advice)
+        raise DataError(request, "there is none", advice)
     first = pixels_of_one(waiting[0]) if None in shape else None
     batch = empty(
         (len(waiting), *(shape if first is None else first.shape)), np.uint8 if preprocessing is None else np.float32
@@ -165,7 +165,7 @@ def batch_of(
     def put(index: int) -> None:
         pixels = first if first is not None and index == 0 else pixels_of_one(waiting[index])
         if pixels.shape != batch.shape[1:]:
-            raise DataError(asked, f"they differ in size: {batch.shape[1:]} and {pixels.shape}", advice)
+            raise DataError(request, f"they differ in size: {batch.shape[1:]} and {pixels.shape}", advice)
         if preprocessing is None:
             batch[index] = pixels
         else:
@@ -196,7 +196,7 @@ def resized_and_cut(
 ) -> tuple[Size, Size]:
     """Return to which (width, height) a picture of ``size`` is brought, and what is then cut out of its centre."""
     wanted = width or size[0], height or size[1]
-    if preprocessing.resize == "squeeze":
+    if preprocessing.resize == "squash":
         return wanted, wanted
     least = [round(side / preprocessing.crop_fraction) for side in wanted]
     ratio = max(least[0] / size[0], least[1] / size[1])
@@ -213,7 +213,7 @@ def _as_they_are(
     height, width, channels = _checked(input_shape)
     if not (isinstance(images, np.ndarray) and images.ndim == 4 and images.dtype == np.uint8 and len(images)):
         return None
-    whole = preprocessing.resize == "squeeze" or preprocessing.crop_fraction == 1
+    whole = preprocessing.resize == "squash" or preprocessing.crop_fraction == 1
     same_size = images.shape[1:3] == (height or images.shape[1], width or images.shape[2])
     same_channels = images.shape[3] == channels and (channels == 1 or preprocessing.channels != "grey")
     return images if whole and same_size and same_channels else None
@@ -299,17 +299,17 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 
 
 def _from_array(array: NDArray[np.generic]) -> Image.Image:
-    asked = f"open an array of {array.dtype} and shape {array.shape} as a picture"
+    request = f"open an array of {array.dtype} and shape {array.shape} as a picture"
     if array.ndim not in (2, 3) or not array.size or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise DataError(asked, "that is not (H, W) or (H, W, 1, 3 or 4)", "pass one picture, its channels last")
+        raise DataError(request, "that is not (H, W) or (H, W, 1, 3 or 4)", "pass one picture, its channels last")
     if array.dtype.kind not in "uif":
-        raise DataError(asked, "its values are not numbers", "pass pixel values from 0 to 255")
+        raise DataError(request, "its values are not numbers", "pass pixel values from 0 to 255")
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 255):
-        raise DataError(asked, f"its values go from {low:g} to {high:g}", "pass pixel values from 0 to 255")
+        raise DataError(request, f"its values go from {low:g} to {high:g}", "pass pixel values from 0 to 255")
     if array.dtype.kind == "f":
         if high <= 1 and bool((array % 1).any()):
-            raise DataError(asked, f"its values go from {low:g} to {high:g}, as if scaled", "multiply it by 255")
+            raise DataError(request, f"its values go from {low:g} to {high:g}, as if scaled", "multiply it by 255")
         array = np.rint(array)
     pixels = array.astype(np.uint8)
     return Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)

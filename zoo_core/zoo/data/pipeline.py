@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.augmentation import Augmentation, augmenter
-from zoo.data.datasets import Inputs, Split
+from zoo.data.buffer_pool import Memory
+from zoo.data.dataset import Inputs, Split
 from zoo.data.images import Empty, batch_of, normalise, pixels_of, prepare_all
-from zoo.data.memory import Memory
-from zoo.data.pixels import Pixels
+from zoo.data.pixel_cache import Pixels
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
 
@@ -57,8 +57,8 @@ def batches(
         seed: decides the orders and the augmentation.
         augmentation: changes the pictures before they are normalised. Batch n of an epoch is the same whenever it is
             asked for.
-        keep: whether the pixels of image files are kept for the later epochs (:class:`zoo.data.pixels.Pixels`), which
-            are the same as without.
+        keep: whether the pixels of image files are kept for the later epochs, which are the same as without
+            (:class:`zoo.data.pixel_cache.Pixels`).
 
     Raises:
         ArgumentError: if ``batch_size`` is not positive, or the model does not take what the split holds.
@@ -218,14 +218,14 @@ def _pictures(
 
 def _check_fit(inputs: Inputs, preprocessing: Preprocessing | None, input_shape: tuple[int | None, ...]) -> None:
     """Refuse rows for a model of pictures, pictures for one of rows, and rows of another width."""
-    asked = f"feed a model that takes {input_shape}"
+    request = f"feed a model that takes {input_shape}"
     if _are_rows(inputs):
         features = inputs.shape[1:]  # type: ignore[union-attr]
         if preprocessing is not None or len(input_shape) != 1 or input_shape[0] not in (None, *features):
             found = f"the data is a table of {features[0]} features"
-            raise ArgumentError(asked, found, "choose a model of tables, or its input_shape")
+            raise ArgumentError(request, found, "choose a model of tables, or its input_shape")
     elif preprocessing is None or len(input_shape) != 3:
-        raise ArgumentError(asked, "the data is pictures", "choose a model of pictures, which has a preprocessing")
+        raise ArgumentError(request, "the data is pictures", "choose a model of pictures, which has a preprocessing")
 
 
 def _are_rows(inputs: Inputs) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.datasets import Split
+from zoo.data.dataset import Split
 from zoo.errors import ArgumentError
 
 PARTS = ("train", "validation", "test")
@@ -20,17 +20,19 @@ def check_fractions(validation: object, test: object, seed: object) -> None:
     Raises:
         ArgumentError: unless both fractions and their sum are in [0, 1), and the seed is an integer from 0 on.
     """
-    asked = f"split the data with validation={validation!r}, test={test!r}, seed={seed!r}"
+    request = f"split the data with validation={validation!r}, test={test!r}, seed={seed!r}"
     total = 0.0
     for name, fraction in (("validation", validation), ("test", test)):
         real = isinstance(fraction, (int, float, np.integer, np.floating)) and not isinstance(fraction, bool)
         if not real or not 0 <= fraction < 1:  # type: ignore[operator]
-            raise ArgumentError(asked, f"{name} is no fraction from 0 to less than 1", "pass 0.2 for a fifth")
+            raise ArgumentError(request, f"{name} is no fraction from 0 to less than 1", "pass 0.2 for a fifth")
         total += float(fraction)  # type: ignore[arg-type]
     if total >= 1:
-        raise ArgumentError(asked, f"they leave nothing to train on, being {total:g} in all", "pass smaller fractions")
+        raise ArgumentError(
+            request, f"they leave nothing to train on, being {total:g} in all", "pass smaller fractions"
+        )
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(asked, "the seed is no integer from 0 on", "pass seed=0, for example")
+        raise ArgumentError(request, "the seed is no integer from 0 on", "pass seed=0, for example")
 
 
 def divide(

@@ -11,7 +11,7 @@ import keras
 
 from zoo.building import build
 from zoo.errors import UnknownNameError, ZooError
-from zoo.graph import multiply_accumulates, peak_activation_bytes
+from zoo.models.graph import multiply_accumulates, peak_activation_bytes
 from zoo.plugins import FIGURES
 from zoo.registry import list_plugins
 

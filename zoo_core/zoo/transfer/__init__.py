@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from zoo.runs.run import Run, load
 from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import ALL, Phase
-from zoo.transfer.runs import Run, load
-from zoo.transfer.transferring import resume, transfer
+from zoo.transfer.training import resume, transfer
 
 __all__ = ["ALL", "Phase", "Run", "TrainingOptions", "load", "resume", "transfer"]
 

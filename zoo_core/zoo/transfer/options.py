@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from zoo.errors import ArgumentError
-from zoo.registry import did_you_mean
-from zoo.transfer.caching import Where
+from zoo.errors import ArgumentError, asked, did_you_mean
+from zoo.transfer.feature_cache import Where
 
 if TYPE_CHECKING:
     from zoo.data.augmentation import Augmentation
@@ -29,9 +28,9 @@ class TrainingOptions:
     - ``early_stopping``: epochs without a better ``monitor`` after which a phase ends;
     - ``monitor``: ``"val_loss"``, ``"val_accuracy"``, ``"val_mae"``, or one of them without ``val_``;
     - ``keep_best``: a phase ends with the weights of its best epoch, not its last; as early stopping does;
-    - ``schedule``: how the learning rate goes on from its first value: ``"constant"``; ``"cosine"``, down to ``decay``
-      of it at the end of the phase; ``"exponential"``, likewise by a constant factor; ``"step"``, times ``decay`` every
-      ``decay_every`` epochs;
+    - ``schedule``: how the learning rate changes during a phase. ``"constant"`` keeps it. ``"cosine"`` and
+      ``"exponential"`` lower it to ``lr_decay`` times its first value by the end of the phase. ``"step"`` multiplies
+      it by ``lr_decay`` every ``lr_decay_every`` epochs;
     - ``warmup``: epochs in which the rate rises from 0 to its first value;
     - ``ema``: momentum of a moving average of the weights, which replaces them in the end, such as 0.999;
     - ``class_weights``: ``"balanced"``, or the weight of each class by name;
@@ -41,7 +40,7 @@ class TrainingOptions:
     - ``device``: the name of the device to train on; several names, over which the stages of the model are divided in
       order; or the name of each stage's first layer, with its device: see :func:`zoo.place`;
     - ``mixed_precision``: compute in 16 bits where the device is faster with them;
-    - ``accumulate``: batches whose gradients are averaged before a step;
+    - ``gradient_accumulation_steps``: batches whose gradients are averaged before a step;
     - ``tensorboard``: a folder for TensorBoard's logs.
     """
 
@@ -53,8 +52,8 @@ class TrainingOptions:
     keep_best: bool = False
     schedule: Schedule = "constant"
     warmup: float = 0.0
-    decay: float = 0.1
-    decay_every: int = 10
+    lr_decay: float = 0.1
+    lr_decay_every: int = 10
     ema: float | None = None
     class_weights: str | Mapping[str, float] | None = None
     label_smoothing: float = 0.0
@@ -63,7 +62,7 @@ class TrainingOptions:
     exact: bool = False
     device: str | Sequence[str] | Mapping[str, str] | None = None
     mixed_precision: bool = False
-    accumulate: int = 1
+    gradient_accumulation_steps: int = 1
     tensorboard: str | None = None
 
     @property
@@ -82,7 +81,7 @@ class TrainingOptions:
 NAMES = tuple(each.name for each in fields(TrainingOptions))
 
 
-def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
+def training_options(given: Mapping[str, Any]) -> TrainingOptions:
     """Return the options in ``given``, each checked.
 
     Raises:
@@ -93,13 +92,13 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
 
     def check(name: str, fits: bool, advice: str) -> None:
         if not fits:
-            raise ArgumentError(f"{asked} with {name}={getattr(options, name)!r}", "that does not fit", advice)
+            raise ArgumentError(asked(f"with {name}={getattr(options, name)!r}"), "that does not fit", advice)
 
     def check_word(name: str, words: tuple[str, ...]) -> None:
         value = getattr(options, name)
         if value not in words:
             advice = did_you_mean(str(value), words) or f"pass {', '.join(words[:-1])} or {words[-1]}"
-            raise ArgumentError(f"{asked} with {name}={value!r}", f"no such {name}", advice)
+            raise ArgumentError(asked(f"with {name}={value!r}"), f"no such {name}", advice)
 
     check_word("cache", get_args(Where))
     check_word("schedule", get_args(Schedule))
@@ -109,10 +108,14 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     check("tensorboard", options.tensorboard is None or isinstance(options.tensorboard, str), "pass a folder")
     check("views", _is_count(options.views, 0), "pass the number of views, 0 for new ones in every epoch")
     check("early_stopping", options.early_stopping is None or _is_count(options.early_stopping, 1), "pass epochs: 5")
-    check("accumulate", _is_count(options.accumulate, 1), "pass a number of batches, 1 or more")
-    check("decay_every", _is_count(options.decay_every, 1), "pass a number of epochs, 1 or more")
+    check(
+        "gradient_accumulation_steps",
+        _is_count(options.gradient_accumulation_steps, 1),
+        "pass a number of batches, 1 or more",
+    )
+    check("lr_decay_every", _is_count(options.lr_decay_every, 1), "pass a number of epochs, 1 or more")
     check("warmup", _is_number(options.warmup, 0, math.inf), "pass a number of epochs, 0 or more")
-    check("decay", _is_number(options.decay, 0, 1), "pass a share from 0 to 1")
+    check("lr_decay", _is_number(options.lr_decay, 0, 1), "pass a share from 0 to 1")
     check("ema", options.ema is None or _is_number(options.ema, 0.5, 1 - 1e-9), "pass a momentum such as 0.999")
     check("label_smoothing", _is_number(options.label_smoothing, 0, 0.9), "pass a share such as 0.1")
     check("l1", _is_number(options.l1, 0, math.inf), "pass 0 or more")
@@ -121,33 +124,31 @@ def training_options(asked: str, given: Mapping[str, Any]) -> TrainingOptions:
     if isinstance(options.class_weights, str):
         check_word("class_weights", ("balanced", "balanced"))
     is_idle = {
-        "decay": options.schedule == "constant",
-        "decay_every": options.schedule != "step",
+        "lr_decay": options.schedule == "constant",
+        "lr_decay_every": options.schedule != "step",
         "monitor": not options.restores_best,
     }
     needed = {
-        "decay": "schedule='cosine', for example",
-        "decay_every": "schedule='step'",
+        "lr_decay": "schedule='cosine', for example",
+        "lr_decay_every": "schedule='step'",
         "monitor": "early_stopping or keep_best",
     }
     for name in is_idle:
         if name in given and is_idle[name]:
             found = "as the other options are, it changes nothing"
-            raise ArgumentError(
-                f"{asked} with {name}={getattr(options, name)!r}", found, f"pass {needed[name]} as well"
-            )
+            raise ArgumentError(asked(f"with {name}={getattr(options, name)!r}"), found, f"pass {needed[name]} as well")
     if options.views and options.augment is None:
-        raise ArgumentError(f"{asked} with views={options.views}", "nothing is augmented", "pass augment= as well")
+        raise ArgumentError(asked(f"with views={options.views}"), "nothing is augmented", "pass augment= as well")
     if options.tensorboard is not None and find_spec("tensorboard") is None:
         advice = 'pip install "zoo-core[tensorboard]"'
-        raise ArgumentError(f"{asked} with tensorboard={options.tensorboard!r}", "TensorBoard is not installed", advice)
+        raise ArgumentError(asked(f"with tensorboard={options.tensorboard!r}"), "TensorBoard is not installed", advice)
     if options.ema is not None and options.restores_best:
         found = "a moving average is known at the end of a phase alone, and cannot be the best epoch's"
-        raise ArgumentError(f"{asked} with ema={options.ema}", found, "leave out early_stopping and keep_best")
+        raise ArgumentError(asked(f"with ema={options.ema}"), found, "leave out early_stopping and keep_best")
     return options
 
 
-def check_options(asked: str, options: TrainingOptions, task: str, epochs: int) -> None:
+def check_options(options: TrainingOptions, task: str, epochs: int) -> None:
     """Raise unless the options suit the data and the length of the training.
 
     Raises:
@@ -157,10 +158,10 @@ def check_options(asked: str, options: TrainingOptions, task: str, epochs: int) 
     if options.monitor.removeprefix("val_") == other:
         found = f"the task is {task}, which has no {other}"
         advice = f"monitor val_loss or val_{'mae' if other == 'accuracy' else 'accuracy'}"
-        raise ArgumentError(f"{asked} with monitor={options.monitor!r}", found, advice)
+        raise ArgumentError(asked(f"with monitor={options.monitor!r}"), found, advice)
     if options.warmup >= epochs:
         found = f"there are {epochs} epochs"
-        raise ArgumentError(f"{asked} with warmup={options.warmup:g}", found, "pass fewer epochs of warm-up")
+        raise ArgumentError(asked(f"with warmup={options.warmup:g}"), found, "pass fewer epochs of warm-up")
 
 
 def _augmentation(given: Any) -> Augmentation | None:

@@ -38,16 +38,16 @@ class Phase:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        asked = f"train in the phase {self.name!r}"
+        request = f"train in the phase {self.name!r}"
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, int) or self.epochs < 1:
-            raise ArgumentError(asked, f"epochs is {self.epochs!r}", "pass 1 or more")
+            raise ArgumentError(request, f"epochs is {self.epochs!r}", "pass 1 or more")
         rate = self.learning_rate
         if not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
-            raise ArgumentError(asked, f"learning_rate is {rate!r}", "pass a positive number such as 0.001")
+            raise ArgumentError(request, f"learning_rate is {rate!r}", "pass a positive number such as 0.001")
         if not self.trainable:
-            raise ArgumentError(asked, "it trains no layer", "name one at least, or ALL")
+            raise ArgumentError(request, "it trains no layer", "name one at least, or ALL")
         if self.solver is not None and (self.trainable == ALL or len(self.trainable) != 1 or self.epochs != 1):
-            raise ArgumentError(asked, "a solver trains one layer in one epoch", "name one layer")
+            raise ArgumentError(request, "a solver trains one layer in one epoch", "name one layer")
 
     def trains(self, layer: str) -> bool:
         """Return whether the layer of that name learns in this phase."""

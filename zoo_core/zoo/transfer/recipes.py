@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import ArgumentError, RunError, one_line
-from zoo.files import in_one_step
-from zoo.registry import did_you_mean
+from zoo.atomic import in_one_step
+from zoo.errors import ArgumentError, RunError, asked, asking, did_you_mean, one_line
 from zoo.transfer.options import NAMES
 
 #: The recipe of an unfinished run, in its folder.
@@ -50,30 +49,30 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     Raises:
         ArgumentError: if it cannot be read, or a key is none, with the one that may have been meant.
     """
-    asked = f"read the recipe {os.fspath(path)!r}"
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArgumentError(asked, "there is no such file", "check the path") from None
-    except (OSError, ValueError) as error:
-        raise ArgumentError(asked, one_line(error), "mend the file: it has to be TOML") from error
-    known = (*_ARGUMENTS, *NAMES)
-    for key, value in content.items():
-        if key not in known:
-            advice = did_you_mean(key, known) or f"what can stand there is {', '.join(known)}"
-            raise ArgumentError(asked, f"it sets {key!r}, which is no key of a recipe", advice)
-        kinds = _ARGUMENTS.get(key)
-        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
-            names = " or ".join(kind.__name__.replace("dict", "table") for kind in kinds)
-            raise ArgumentError(asked, f"{key!r} is {value!r}", f"make it of the kind {names}")
-    return _recipe(asked, content)
+    with asking(f"read the recipe {os.fspath(path)!r}"):
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ArgumentError(asked(), "there is no such file", "check the path") from None
+        except (OSError, ValueError) as error:
+            raise ArgumentError(asked(), one_line(error), "mend the file: it has to be TOML") from error
+        known = (*_ARGUMENTS, *NAMES)
+        for key, value in content.items():
+            if key not in known:
+                advice = did_you_mean(key, known) or f"what can stand there is {', '.join(known)}"
+                raise ArgumentError(asked(), f"it sets {key!r}, which is no key of a recipe", advice)
+            kinds = _ARGUMENTS.get(key)
+            if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
+                names = " or ".join(kind.__name__.replace("dict", "table") for kind in kinds)
+                raise ArgumentError(asked(), f"{key!r} is {value!r}", f"make it of the kind {names}")
+        return _recipe(content)
 
 
-def _recipe(asked: str, content: Mapping[str, Any]) -> Recipe:
+def _recipe(content: Mapping[str, Any]) -> Recipe:
     arguments = {key: value for key, value in content.items() if key not in ("model", "data", "options")}
     for key, value in content.get("options", {}).items():
         if key in _ARGUMENTS or key in NAMES:
-            raise ArgumentError(asked, f"{key!r} stands in [options]", "put it at the top, before the first table")
+            raise ArgumentError(asked(), f"{key!r} stands in [options]", "put it at the top, before the first table")
         arguments[key] = value
     data = content.get("data")
     if isinstance(data, str):
@@ -81,7 +80,7 @@ def _recipe(asked: str, content: Mapping[str, Any]) -> Recipe:
     elif data is not None:
         data = {"name_or_folder" if key == "name" else key: value for key, value in data.items()}
         if "name_or_folder" not in data:
-            raise ArgumentError(asked, "[data] does not say which", 'add name = "..." to it: a folder or a name')
+            raise ArgumentError(asked(), "[data] does not say which", 'add name = "..." to it: a folder or a name')
     return Recipe(content.get("model"), data, arguments)
 
 
@@ -91,7 +90,7 @@ def save_recipe(recipe: Recipe, folder: Path) -> None:
         unfinished.write_text(json.dumps(vars(recipe), indent=2) + "\n", encoding="utf-8")
 
 
-def load_recipe(asked: str, folder: Path) -> Recipe:
+def load_recipe(folder: Path) -> Recipe:
     """Return the recipe in the folder of an unfinished run.
 
     Raises:
@@ -101,4 +100,4 @@ def load_recipe(asked: str, folder: Path) -> Recipe:
         return Recipe(**json.loads((folder / RECIPE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         found = f"{folder / RECIPE} cannot be read ({one_line(error)})"
-        raise RunError(asked, found, "delete that folder and train again from the start") from error
+        raise RunError(asked(), found, "delete that folder and train again from the start") from error

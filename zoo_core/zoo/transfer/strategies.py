@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import keras
 
-from zoo.building import build_of
-from zoo.errors import ArgumentError
-from zoo.feature_maps import features as feature_maps
-from zoo.registry import did_you_mean
+from zoo.errors import ArgumentError, did_you_mean
+from zoo.models.build_info import build_of
+from zoo.models.feature_maps import features as feature_maps
 from zoo.transfer.phases import ALL, Phase, leaf_layers
 
 #: Learning rates of Adam. A classifier alone is a convex problem and bears a high one: on the digits 5-9 after 0-4 with
@@ -75,7 +74,7 @@ def head(model: keras.Model, *, epochs: int, learning_rate: float | None) -> lis
     known = build_of(model)
     if known is None:
         raise ArgumentError(f"train the head of {model.name!r}", "it was not built by Zoo", "build it with zoo.build")
-    initial = {name.partition("/")[0] for name, _ in known.report.initial} if known.report else set()
+    initial = {name.partition("/")[0] for name, _ in known.report.missing} if known.report else set()
     new = tuple(name for name in known.spec.head if name in initial or name == known.spec.head[-1])
     default = CLASSIFIER_ALONE if len(new) == 1 else FROM_SCRATCH
     return [Phase("head", new, epochs, learning_rate or default)]
@@ -90,7 +89,7 @@ def features(model: keras.Model, *, epochs: int, learning_rate: float | None, c:
     """
     (phase,) = head(model, epochs=epochs, learning_rate=learning_rate)
     last = phase.trainable[-1:]
-    solver = "zoo.transfer.solving:regression"
+    solver = "zoo.transfer.closed_form:solve_regression"
     return [Phase("features", last, 1, CLASSIFIER_ALONE, solver=solver, options={"c": c})]
 
 

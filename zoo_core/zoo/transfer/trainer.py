@@ -20,18 +20,19 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from zoo.building import Build
 from zoo.data import Dataset, Split
 from zoo.data.pipeline import batches, stream
-from zoo.errors import PluginError, RunError, ZooError, one_line
-from zoo.evaluation import OutputsOf, readable
-from zoo.plugins import named
-from zoo.transfer.caching import Cut, cached_batches, cut_below, cut_of, extract, outputs_above
-from zoo.transfer.checkpoints import State, put, save_state, touched, values_of
-from zoo.transfer.compiling import class_weights_of, compile_for, learning_rate_of, penalised
+from zoo.errors import PluginError, RunError, ZooError, asked, one_line
+from zoo.inference.evaluation import OutputsOf
+from zoo.models.build_info import Build
+from zoo.plugins import resolve_reference
+from zoo.runs.metrics import readable
+from zoo.transfer.compilation import class_weights_of, compile_for, learning_rate_of, penalised
+from zoo.transfer.feature_cache import Cut, cached_batches, cut_below, cut_of, extract, outputs_above
 from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import ALL, Phase, freeze, leaf_layers
-from zoo.transfer.scaling import Scale, scale_of
+from zoo.transfer.target_scaling import Scale, scale_of
+from zoo.transfer.training_state import State, put, save_state, updated_variables, values_of
 
 History = list[dict[str, Any]]
 
@@ -54,7 +55,6 @@ class Interrupted(Exception):  # noqa: N818 (it is no error: the user asks for t
 
 
 def train(
-    asked: str,
     model: keras.Model,
     build: Build,
     phases: Sequence[Phase],
@@ -83,7 +83,7 @@ def train(
         RunError: if the loss becomes infinite or no number, or the state cannot be written.
         PluginError: if a phase names a layer that the model has not.
     """
-    check_layers(asked, model, phases)
+    check_layers(model, phases)
     assert data.train is not None  # transfer() has seen to it
     options, state = options or TrainingOptions(), state or State()
     training, validation, scale = data.train, data.validation, Scale()
@@ -93,12 +93,12 @@ def train(
         training, validation = scale.apply(training), scale.apply(validation) if validation else None
         if _was_loaded(build, output.name):
             scale.fold_out(output)
-    weights = class_weights_of(asked, data, options.class_weights)
+    weights = class_weights_of(data, options.class_weights)
 
-    variables = list(touched(model, phases))
+    variables = list(updated_variables(model, phases))
     if state.weights:
-        put(asked, variables, state.weights)
-    feed = _Feed(asked, build, training, validation, batch_size, seed, options)
+        put(variables, state.weights)
+    feed = _Feed(build, training, validation, batch_size, seed, options)
     shown = _Shown(state.history, sum(phase.epochs for phase in phases), len(feed.steps), progress)
     interrupted, cut = False, None
     with shown.bar, _interruptible(progress) as stop:
@@ -113,14 +113,14 @@ def train(
                 compile_for(fitted, build, data, phase, options, len(feed.steps))
                 fitted.optimizer.build(fitted.trainable_variables)
                 if state.optimizer:
-                    put(asked, fitted.optimizer.variables, state.optimizer)
+                    put(fitted.optimizer.variables, state.optimizer)
                 rate = learning_rate_of(phase, options, len(feed.steps))
-                keeper = _Keeper(asked, scale, state, phase, options, variables, folder, rate)
+                keeper = _Keeper(scale, state, phase, options, variables, folder, rate)
                 if phase.solver:
                     if cut is None:
                         found = f"the features that the phase {phase.name!r} needs have no room"
-                        raise RunError(asked, found, "set TMPDIR to a larger disk, or choose the strategy head")
-                    _solve(asked, model, phase, cut, feed, keeper, shown)
+                        raise RunError(asked(), found, "set TMPDIR to a larger disk, or choose the strategy head")
+                    _solve(model, phase, cut, feed, keeper, shown)
                     continue
                 if not keeper.is_over():
                     steps, checks = feed.of(cut, training, at=len(state.history)), feed.checks(cut)
@@ -159,18 +159,18 @@ def cut_for(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut |
     return None if options.cache == "off" or changes or once else cut_of(model, phase)
 
 
-def _solve(asked: str, model: keras.Model, phase: Phase, cut: Cut, feed: _Feed, keeper: _Keeper, shown: _Shown) -> None:
+def _solve(model: keras.Model, phase: Phase, cut: Cut, feed: _Feed, keeper: _Keeper, shown: _Shown) -> None:
     """Let the solver of a phase set the weights of its layer, and measure what came of it as an epoch."""
     assert phase.solver is not None
     keeper.on_epoch_begin(0)
     features, labels = feed.everything()
     try:
-        named(phase.solver)(model.get_layer(phase.trainable[0]), features, labels, **phase.options)
+        resolve_reference(phase.solver)(model.get_layer(phase.trainable[0]), features, labels, **phase.options)
     except ZooError:
         raise
     except Exception as error:
         found = f"the solver {phase.solver} of the phase {phase.name!r} raised {one_line(error)}"
-        raise PluginError(asked, found, "tell the authors of the strategy") from error
+        raise PluginError(asked(), found, "tell the authors of the strategy") from error
     logs: dict[str, float] = {}
     for prefix, steps in (("", feed.of_features(0)), ("val_", feed.checks(cut))):
         if steps is not None:
@@ -183,7 +183,7 @@ def _solve(asked: str, model: keras.Model, phase: Phase, cut: Cut, feed: _Feed, 
     keeper.end_of_phase()
 
 
-def check_layers(asked: str, model: keras.Model, phases: Sequence[Phase]) -> None:
+def check_layers(model: keras.Model, phases: Sequence[Phase]) -> None:
     """Raise unless every layer that a phase names is one of the model's.
 
     Raises:
@@ -194,7 +194,7 @@ def check_layers(asked: str, model: keras.Model, phases: Sequence[Phase]) -> Non
         unknown = [name for name in phase.trainable if name not in names and phase.trainable != ALL]
         if unknown:
             found = f"the phase {phase.name!r} trains {unknown[0]!r}, which is no layer of {model.name!r}"
-            raise PluginError(asked, found, "tell the authors of the strategy")
+            raise PluginError(asked(), found, "tell the authors of the strategy")
 
 
 def _was_loaded(build: Build, layer: str) -> bool:
@@ -207,7 +207,6 @@ class _Feed:
 
     def __init__(
         self,
-        asked: str,
         build: Build,
         training: Split,
         validation: Split | None,
@@ -215,7 +214,7 @@ class _Feed:
         seed: int,
         options: TrainingOptions,
     ) -> None:
-        self.asked, self.options, self.batch_size = asked, options, batch_size
+        self.options, self.batch_size = options, batch_size
         self.training, self.validation = training, validation
         augmentation = options.augment if build.preprocessing else None
 
@@ -248,7 +247,7 @@ class _Feed:
         shown.extracting(sum(len(steps) * each for steps, _, each in parts))
         self.features = [None, None]
         for number, (steps, count, each) in enumerate(parts):
-            self.features[number] = extract(self.asked, cut, steps, count, views=each, where=where, progress=progressed)
+            self.features[number] = extract(cut, steps, count, views=each, where=where, progress=progressed)
             steps.close()
             if self.features[number] is None:
                 self.features = [None, None]
@@ -300,7 +299,6 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        asked: str,
         scale: Scale,
         state: State,
         phase: Phase,
@@ -310,7 +308,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         rate: Any,
     ) -> None:
         super().__init__()
-        self.asked, self.scale, self.state, self.phase, self.options = asked, scale, state, phase, options
+        self.scale, self.state, self.phase, self.options = scale, state, phase, options
         self.variables, self.folder, self.rate = variables, folder, rate
 
     def is_over(self) -> bool:
@@ -325,7 +323,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise RunError(
-                self.asked,
+                asked(),
                 f"the loss became {loss} in epoch {len(self.state.history) + 1}, phase {self.phase.name!r}",
                 f"pass a learning_rate below {self.phase.learning_rate:g}; nothing was written",
             )
@@ -349,7 +347,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
     def end_of_phase(self) -> None:
         """Go back to the best weights if that is wanted; the next phase begins."""
         if self.options.restores_best and self.state.best_weights:
-            put(self.asked, self.variables, self.state.best_weights)
+            put(self.variables, self.state.best_weights)
         state = self.state
         state.phase, state.epoch, state.best, state.waited = state.phase + 1, 0, None, 0
         state.best_weights = []
@@ -367,7 +365,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         name = self.options.monitor if self.options.monitor in record else self.options.monitor.removeprefix("val_")
         if name not in record:
             known = ", ".join(key for key in record if key not in ("epoch", "phase", "learning_rate", "seconds"))
-            raise RunError(self.asked, f"nothing is measured that is called {name!r}", f"monitor one of {known}")
+            raise RunError(asked(), f"nothing is measured that is called {name!r}", f"monitor one of {known}")
         value = record[name] * (-1 if name.endswith("accuracy") else 1)
         if self.state.best is None or value < self.state.best:
             self.state.best, self.state.waited = value, 0
@@ -386,7 +384,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             save_state(self.state, self.folder)
         except OSError as error:
             advice = "make room, or train without out="
-            raise RunError(self.asked, f"its state cannot be written ({error})", advice) from error
+            raise RunError(asked(), f"its state cannot be written ({error})", advice) from error
         self.state.weights, self.state.optimizer = [], []
 
 

@@ -8,31 +8,33 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from zoo._moved import moved_names
+
 if TYPE_CHECKING:
-    from zoo.weights.converting import convert as convert
+    from zoo.weights.conversion import convert as convert
     from zoo.weights.loading import (
         build_with as build_with,
         copy_weights as copy_weights,
         load_from as load_from,
         load_weights as load_weights,
     )
-    from zoo.weights.report import LoadReport as LoadReport
     from zoo.weights.sources import Source as Source, find_source as find_source
-    from zoo.weights.verifying import Verified as Verified, verify as verify
+    from zoo.weights.verification import Verified as Verified, verify as verify
 
 _HOMES = {
-    "converting": ("convert",),
+    "conversion": ("convert",),
     "loading": ("build_with", "copy_weights", "load_from", "load_weights"),
-    "report": ("LoadReport",),
     "sources": ("Source", "find_source"),
-    "verifying": ("Verified", "verify"),
+    "verification": ("Verified", "verify"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
 
+_moved_name = moved_names(__name__, stacklevel=3)
+
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
-        raise AttributeError(f"module 'zoo.weights' has no attribute {name!r}")
+        return _moved_name(name)
     return getattr(importlib.import_module(f"zoo.weights.{_HOME_OF[name]}"), name)

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from zoo.errors import WeightsFileError, one_line
-from zoo.preferences import write_json
+from zoo.errors import WeightsFileError, asked, one_line
+from zoo.settings import write_json
 
 if TYPE_CHECKING:
     import requests
@@ -68,7 +68,7 @@ def without_password(url: str) -> str:
     return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
-def download(asked: str, address: Address, partial: Path, *, trusting: bool, label: str) -> bool:
+def download(address: Address, partial: Path, *, trusting: bool, label: str) -> bool:
     """Bring what is at ``address`` into the file ``partial``; return whether it was put together of several answers.
 
     An earlier part of it that lies there is completed if the server says that the file is still the same. What is
@@ -79,7 +79,7 @@ def download(asked: str, address: Address, partial: Path, *, trusting: bool, lab
         MissingFileError: if the server has no such file.
         WeightsFileError: if it cannot be fetched, or the disk cannot take it.
     """
-    part = _Part(asked, partial, without_password(address.url), trusting)
+    part = _Part(partial, without_password(address.url), trusting)
     if part.is_whole():
         return True
     most, fruitless = part.usable(), 0
@@ -97,7 +97,7 @@ def download(asked: str, address: Address, partial: Path, *, trusting: bool, lab
             time.sleep(min(max(FIRST_WAIT * 2 ** (fruitless - 1), asked_wait), LONGEST_WAIT))
     kept = f"; the {part.usable():,} bytes that have come are kept" if part.usable() else ""
     advice = f"check the connection and try again later{kept}"
-    raise WeightsFileError(asked, f"{part.url} cannot be fetched: {reason}", advice)
+    raise WeightsFileError(asked(), f"{part.url} cannot be fetched: {reason}", advice)
 
 
 def discard(partial: Path) -> None:
@@ -179,7 +179,7 @@ def _check_status(part: _Part, address: Address, answer: requests.Response) -> N
     status = f"the server answers {answer.status_code} {answer.reason or ''}".rstrip()
     if answer.status_code in (404, 410):
         raise MissingFileError(
-            part.asked, f"there is no {part.url} ({status})", "check the address, or look for where the file has gone"
+            asked(), f"there is no {part.url} ({status})", "check the address, or look for where the file has gone"
         )
     if answer.status_code in (401, 403):
         _give_up(part, status, address.advice_if_denied)
@@ -194,7 +194,7 @@ def _check_status(part: _Part, address: Address, answer: requests.Response) -> N
 
 
 def _give_up(part: _Part, reason: str, advice: str) -> NoReturn:
-    raise WeightsFileError(part.asked, f"{part.url} cannot be fetched: {reason}", advice)
+    raise WeightsFileError(asked(), f"{part.url} cannot be fetched: {reason}", advice)
 
 
 @contextmanager
@@ -227,8 +227,7 @@ def _notes_of(partial: Path) -> Path:
 class _Part:
     """The bytes of a file that have come so far, and whose they are."""
 
-    def __init__(self, asked: str, path: Path, url: str, trusting: bool) -> None:
-        self.asked = asked
+    def __init__(self, path: Path, url: str, trusting: bool) -> None:
         self.path = path
         self.url = url
         self.trusting = trusting
@@ -297,7 +296,7 @@ class _Part:
             free = shutil.disk_usage(self.path.parent).free
         if missing > free:
             found = f"{self.path.parent} has {free:,} bytes left, and {missing:,} are to come"
-            raise WeightsFileError(self.asked, found, "make space there, or set ZOO_HOME to a folder on another disk")
+            raise WeightsFileError(asked(), found, "make space there, or set ZOO_HOME to a folder on another disk")
 
     def written(self, pieces: Iterator[bytes]) -> Iterator[int]:
         """Append the pieces; yield the size after each."""
@@ -323,7 +322,7 @@ class _Part:
             yield
         except OSError as error:
             raise WeightsFileError(
-                self.asked,
+                asked(),
                 f"{self.path.parent} cannot be written ({error})",
                 "make space there or give yourself the right to write, or set ZOO_HOME to another folder",
             ) from error

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from zoo.errors import WeightsFileError
+from zoo.errors import WeightsFileError, asked
 from zoo.weights.downloads import TIMEOUTS, Address, MissingFileError
 
 _FORM = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[^/@]+))?(/(?P<file>.+))?")
@@ -31,7 +31,7 @@ class HubFile:
     sha256: str | None
 
 
-def parse(asked: str, url: str) -> HubName:
+def parse(url: str) -> HubName:
     """Take ``hf://owner/repo[@revision][/file]`` apart.
 
     Raises:
@@ -41,12 +41,12 @@ def parse(asked: str, url: str) -> HubName:
     parts = re.split(r"[/\\]", match["repo"] + "/" + (match["file"] or "file")) if match else [""]
     if match is None or {"", ".", ".."} & set(parts):
         raise WeightsFileError(
-            asked, f"{url!r} names no file of Hugging Face", "write hf://owner/repo[@revision][/file]"
+            asked(), f"{url!r} names no file of Hugging Face", "write hf://owner/repo[@revision][/file]"
         )
     return HubName(match["repo"], match["revision"], match["file"])
 
 
-def choose(asked: str, name: HubName, files: Iterable[str]) -> str:
+def choose(name: HubName, files: Iterable[str]) -> str:
     """Return the file of weights among the files of a repository: ``model.safetensors``, or the only one there is.
 
     Raises:
@@ -61,12 +61,12 @@ def choose(asked: str, name: HubName, files: Iterable[str]) -> str:
     form = f"hf://{name.repo}{f'@{name.revision}' if name.revision else ''}"
     if candidates:
         found = f"{name.repo} holds {len(candidates)} files of weights: {', '.join(candidates)}"
-        raise WeightsFileError(asked, found, f"name one of them, as in {form}/{candidates[0]}")
+        raise WeightsFileError(asked(), found, f"name one of them, as in {form}/{candidates[0]}")
     found = f"{name.repo} holds no .safetensors, .h5 or .keras file, only {', '.join(files[:10]) or 'nothing'}"
-    raise WeightsFileError(asked, found, "ask for another repository; a file of another format is named in full")
+    raise WeightsFileError(asked(), found, "ask for another repository; a file of another format is named in full")
 
 
-def resolve(asked: str, name: HubName) -> HubFile:
+def resolve(name: HubName) -> HubFile:
     """Ask the hub which file and commit ``name`` means now. ``HF_ENDPOINT`` and ``HF_TOKEN`` are honoured.
 
     Raises:
@@ -78,7 +78,7 @@ def resolve(asked: str, name: HubName) -> HubFile:
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
     except ImportError as error:
         raise WeightsFileError(
-            asked, "the package huggingface_hub is not installed", 'install it: pip install "zoo-core[hf]"'
+            asked(), "the package huggingface_hub is not installed", 'install it: pip install "zoo-core[hf]"'
         ) from error
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
     page = f"{endpoint or 'https://huggingface.co'}/{name.repo}"
@@ -87,21 +87,21 @@ def resolve(asked: str, name: HubName) -> HubFile:
             name.repo, revision=name.revision, files_metadata=True, timeout=sum(TIMEOUTS)
         )
     except GatedRepoError as error:
-        raise WeightsFileError(asked, f"{page} is shown to those alone who were let in", _LET_IN) from error
+        raise WeightsFileError(asked(), f"{page} is shown to those alone who were let in", _LET_IN) from error
     except RevisionNotFoundError as error:
         found = f"{page} has no revision {name.revision!r}"
-        raise WeightsFileError(asked, found, "name a branch, a tag or a commit of it") from error
+        raise WeightsFileError(asked(), found, "name a branch, a tag or a commit of it") from error
     except RepositoryNotFoundError as error:
         found = f"there is no {page}, or it is private"
-        raise WeightsFileError(asked, found, "check its name; for a private one set HF_TOKEN") from error
+        raise WeightsFileError(asked(), found, "check its name; for a private one set HF_TOKEN") from error
     except Exception as error:  # whatever HTTP library it uses raises its own
         found = f"{page} cannot be asked ({_first_line(error)})"
-        raise WeightsFileError(asked, found, "check the connection, or download the file by hand") from error
+        raise WeightsFileError(asked(), found, "check the connection, or download the file by hand") from error
     files = {sibling.rfilename: sibling for sibling in info.siblings or ()}
-    file = name.file or choose(asked, name, files)
+    file = name.file or choose(name, files)
     if file not in files:
         found = f"{page} has no file {file!r} at {name.revision or 'its main revision'}"
-        raise MissingFileError(asked, found, f"it has {', '.join(sorted(files)[:10])}")
+        raise MissingFileError(asked(), found, f"it has {', '.join(sorted(files)[:10])}")
     large = files[file].lfs
     token = huggingface_hub.get_token()
     url = huggingface_hub.hf_hub_url(name.repo, file, revision=info.sha, endpoint=endpoint)

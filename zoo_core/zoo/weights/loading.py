@@ -10,15 +10,16 @@ from typing import Any, Literal
 
 import keras
 
-from zoo.building import annotate, build_from, build_of
 from zoo.data import Table
-from zoo.errors import ArgumentError, WeightsError, WeightsFileError, ZooError, one_line
+from zoo.errors import ArgumentError, WeightsError, WeightsFileError, ZooError, asked, asking, one_line
+from zoo.models.build_info import annotate, build_of
+from zoo.models.load_report import LoadReport
+from zoo.models.network import build_from
 from zoo.registry import Entry
 from zoo.specs import ModelSpec
 from zoo.weights.deferred import Values, aligned, assign, built_with
 from zoo.weights.formats import Array, StoredArray, WeightFile, open_weights
 from zoo.weights.matching import Match, Plan, plan, targets_of
-from zoo.weights.report import LoadReport
 from zoo.weights.sources import Source, find_source
 
 log = logging.getLogger("zoo")
@@ -67,7 +68,7 @@ def load_from(model: keras.Model, source: Source, *, head: Head = "auto") -> Loa
 
 
 def build_with(entry: Entry[ModelSpec], options: dict[str, Any], source: Source, *, head: Head = "auto") -> keras.Model:
-    """Build the model of ``entry`` straight into the weights of ``source``; see :func:`zoo.building.build_from`."""
+    """Build the model of ``entry`` straight into the weights of ``source``; see :func:`build_from`."""
     return _load(source, entry.qualified, head, partial(built_with, partial(build_from, entry, options)))[0]
 
 
@@ -82,63 +83,63 @@ def copy_weights(giver: keras.Model, model: keras.Model, *, source: str, head: H
         shape = tuple(each.variable.shape)
         arrays.append(StoredArray(each.name, each.layer.name, each.variable.name, shape, "float32", read))
     file = WeightFile("model in memory", tuple(arrays))
-    asked = f"copy the weights of {source!r} to {model.name!r}"
-    planned = _plan(asked, model, file, head)
-    assign(_values(asked, planned))
-    report = _report(planned, source=source, format=file.format)
-    if build_of(model):
-        annotate(model, report=report)
-    return report
+    with asking(f"copy the weights of {source!r} to {model.name!r}"):
+        planned = _plan(model, file, head)
+        assign(_values(planned))
+        report = _report(planned, source=source, format=file.format)
+        if build_of(model):
+            annotate(model, report=report)
+        return report
 
 
 def _load(source: Source, model_name: str, head: Head, place: _Place) -> tuple[keras.Model, LoadReport]:
     """Let ``place`` finish a model with the values of ``source``, whose digest is known before the first is given."""
-    asked = f"load {source.name!r} into {model_name!r}"
-    plans: list[Plan] = []
+    with asking(f"load {source.name!r} into {model_name!r}"):
+        plans: list[Plan] = []
 
-    def values_for(model: keras.Model) -> Values:
-        nonlocal source
-        plans.append(_plan(asked, model, file, head))
-        values = list(_values(asked, plans[-1]))
-        source = source.settled(asked)
-        return values
+        def values_for(model: keras.Model) -> Values:
+            nonlocal source
+            plans.append(_plan(model, file, head))
+            values = list(_values(plans[-1]))
+            source = source.settled()
+            return values
 
-    source.start_digesting()
-    try:
-        with open_weights(source.path) as file:
-            model = place(values_for)
-    except WeightsError:
-        source.settled(asked)  # that the file is not the one promised says more than what is wrong in it
-        raise
-    tag = source.record.name if source.record else None
-    report = _report(plans[-1], source=source.name, format=file.format, sha256=source.sha256, tag=tag)
-    if build_of(model):
-        _remember(model, source, report)
-    if report.initial and head == "auto":
-        names = sorted({name.partition("/")[0] for name, _ in report.initial})
-        log.warning(
-            "%s: the head is left at its initial values (%s): %s", asked, ", ".join(names), report.initial[0][1]
-        )
-    return model, report
+        source.start_digesting()
+        try:
+            with open_weights(source.path) as file:
+                model = place(values_for)
+        except WeightsError:
+            source.settled()  # that the file is not the one promised says more than what is wrong in it
+            raise
+        tag = source.record.name if source.record else None
+        report = _report(plans[-1], source=source.name, format=file.format, sha256=source.sha256, tag=tag)
+        if build_of(model):
+            _remember(model, source, report)
+        if report.missing and head == "auto":
+            names = sorted({name.partition("/")[0] for name, _ in report.missing})
+            log.warning(
+                "%s: the head is left at its initial values (%s): %s", asked(), ", ".join(names), report.missing[0][1]
+            )
+        return model, report
 
 
-def _plan(asked: str, model: keras.Model, file: WeightFile, head: Head) -> Plan:
+def _plan(model: keras.Model, file: WeightFile, head: Head) -> Plan:
     known = build_of(model)
-    return plan(asked, model, file, known.spec if known else None, head)
+    return plan(model, file, known.spec if known else None, head)
 
 
-def _values(asked: str, planned: Plan) -> Values:
-    return ((match.target.variable, _read(asked, match)) for match in planned.matches)
+def _values(planned: Plan) -> Values:
+    return ((match.target.variable, _read(match)) for match in planned.matches)
 
 
-def _read(asked: str, match: Match) -> Array:
+def _read(match: Match) -> Array:
     try:
         return aligned(match.convert(match.array.read()), match.target.variable.dtype)
     except ZooError:
         raise
     except Exception as error:  # whatever the file's library raises for damaged bytes
         raise WeightsFileError(
-            asked,
+            asked(),
             f"the array {match.array.name} cannot be read ({one_line(error)})",
             "the file is damaged: get it again; the model was not changed",
         ) from error
@@ -154,8 +155,8 @@ def _report(planned: Plan, *, source: str, format: str, sha256: str = "", tag: s
         tag=tag,
         loaded=tuple(match.target.name for match in planned.matches),
         adapted=tuple((name, adaptation) for name, adaptation in adaptations if adaptation),
-        initial=planned.initial,
-        unused=planned.unused,
+        missing=planned.missing,
+        unexpected=planned.unexpected,
         auxiliary=planned.auxiliary,
     )
 
@@ -167,6 +168,6 @@ def _remember(model: keras.Model, source: Source, report: LoadReport) -> None:
         changes["preprocessing"] = source.record.preprocessing
     if source.record and source.record.table:
         changes["table"] = Table.from_dict(source.record.table)
-    if source.record and not report.initial:
+    if source.record and not report.missing:
         changes["class_names"] = source.record.names_of_classes()
     annotate(model, **changes)

@@ -10,8 +10,8 @@ from typing import Literal
 import keras
 import numpy as np
 
-from zoo.errors import WeightsMismatchError
-from zoo.plugins import named
+from zoo.errors import WeightsMismatchError, asked
+from zoo.plugins import resolve_reference
 from zoo.specs import ModelSpec
 from zoo.weights.formats import Array, StoredArray, WeightFile
 
@@ -77,19 +77,17 @@ class Match:
 class Plan:
     """What a load will do: the matches, the variables left as they are and why, and the arrays without a place.
 
-    ``initial`` are the variables left in the head, ``auxiliary`` those left in auxiliary classifiers.
+    ``missing`` are the variables left in the head, ``auxiliary`` those left in auxiliary classifiers.
     """
 
     layout: str
     matches: tuple[Match, ...]
-    initial: tuple[tuple[str, str], ...]
-    unused: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    unexpected: tuple[str, ...]
     auxiliary: tuple[tuple[str, str], ...]
 
 
-def plan(
-    asked: str, model: keras.Model, file: WeightFile, spec: ModelSpec | None, head: Literal["auto", "new"] = "auto"
-) -> Plan:
+def plan(model: keras.Model, file: WeightFile, spec: ModelSpec | None, head: Literal["auto", "new"] = "auto") -> Plan:
     """Match every variable of ``model`` to an array of ``file`` by the name of its layer, through the best layout.
 
     Only the head and the auxiliary classifiers may differ: with ``head="auto"`` the layers of each are left at their
@@ -102,22 +100,22 @@ def plan(
     targets = list(targets_of(model))
     heads = (spec.head, *spec.auxiliary) if spec else ()
     best = max(_attempts(spec, targets, file, heads), key=lambda attempt: attempt.score)
-    best.check(asked)
+    best.check()
     unfit = best.unfit()
     replaced = {name for chain in heads for name in chain[-1:]} if head == "new" else set()
     matches, spare = [], list(best.spare_in_heads)
-    initial: list[tuple[str, str]] = []
+    missing: list[tuple[str, str]] = []
     auxiliary: list[tuple[str, str]] = []
     for target, array in best.pairs:
         name = target.layer.name
         if name in replaced or name in unfit:
             reason = "a new head was asked for" if name in replaced else _difference(target, array)
-            (initial if name in heads[0] else auxiliary).append((target.name, reason))
+            (missing if name in heads[0] else auxiliary).append((target.name, reason))
             spare += [array.name] if array else []
         else:
             assert array is not None  # check() has seen to it
             matches.append(Match(target, array, _conversion(target, array)[1]))
-    return Plan(best.layout, tuple(matches), tuple(initial), tuple(spare), tuple(auxiliary))
+    return Plan(best.layout, tuple(matches), tuple(missing), tuple(spare), tuple(auxiliary))
 
 
 def targets_of(model: keras.Model) -> Iterator[Target]:
@@ -172,7 +170,7 @@ class _Attempt:
         found = [(target, array) for target, array in self.pairs if array]
         return sum(_fits(target, array) for target, array in found), len(found)
 
-    def check(self, asked: str) -> None:
+    def check(self) -> None:
         wrong = [
             f"{target.name} {_difference(target, array)}"
             for target, array in self.pairs
@@ -184,7 +182,7 @@ class _Attempt:
                 f" and {len(wrong) - _MOST_SHOWN} more" if wrong[_MOST_SHOWN:] else ""
             )
             raise WeightsMismatchError(
-                asked,
+                asked(),
                 f"the file fits {self.score[0]} of the model's {len(self.pairs)} variables by {self.layout} names; "
                 f"the first differences are: {shown}",
                 "nothing was loaded; choose the model or the options that the file was saved with",
@@ -218,7 +216,7 @@ def _unchanged(layer: str) -> str:
 
 
 def _layouts(spec: ModelSpec) -> dict[str, Callable[[str], str]]:
-    return {name: named(reference) for name, reference in spec.layouts.items()}
+    return {name: resolve_reference(reference) for name, reference in spec.layouts.items()}
 
 
 def _by_layer(arrays: Iterable[StoredArray]) -> _Groups:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from zoo.errors import UnknownNameError, WeightsFileError
+from zoo.errors import UnknownNameError, WeightsFileError, asked, asking
 from zoo.registry import Entry, find_weights, weights_of
 from zoo.specs import ModelSpec, WeightsSpec
 from zoo.weights.digests import Digests, digests_of
@@ -61,7 +61,7 @@ class Source:
         """The digest of the file as it is now, in hexadecimal."""
         return self._digesting.result().sha256
 
-    def settled(self, asked: str) -> Source:
+    def settled(self) -> Source:
         """Return this source once its digest is known, without its record if the file only went by the name of it.
 
         Raises:
@@ -70,7 +70,7 @@ class Source:
         try:
             digests = self._digesting.result()
         except OSError as error:
-            raise WeightsFileError(asked, f"{self.path} cannot be read ({error})", "check its permissions") from error
+            raise WeightsFileError(asked(), f"{self.path} cannot be read ({error})", "check its permissions") from error
         fits = digests.sha256 == self.promised if self.promised else self.record and digests.fit(self.record)
         if fits is not False:
             return self
@@ -83,7 +83,7 @@ class Source:
                 if self.record is None or self.record.is_remote
                 else "install again the distribution that offers the tag"
             )
-            raise WeightsFileError(asked, f"{found}, where {self._who} promises {promised}", advice)
+            raise WeightsFileError(asked(), f"{found}, where {self._who} promises {promised}", advice)
         assert self.record is not None
         log.warning(
             "%s is called like the file of the weights %s.%s, but has another digest: it is taken as a file of its own",
@@ -109,17 +109,17 @@ def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str],
     text = os.fspath(weights)
     is_remote = re.match(r"(https?|hf)://", text) is not None
     shown = without_password(text) if is_remote else text
-    asked = f"load the weights {shown!r}" + (f" into {model.qualified!r}" if model else "")
-    if is_remote:
-        record = next((entry.spec for entry in _tags(model) if entry.spec.source == text), None)
-        return _fetched(asked, text, record)
-    if model and isinstance(weights, str) and is_tag(text):
-        try:
-            return _of_tag(asked, model, text, include_top)
-        except UnknownNameError:
-            if not Path(text).is_file():
-                raise
-    return _of_path(asked, model, Path(text).expanduser())
+    with asking(f"load the weights {shown!r}" + (f" into {model.qualified!r}" if model else "")):
+        if is_remote:
+            record = next((entry.spec for entry in _tags(model) if entry.spec.source == text), None)
+            return _fetched(text, record)
+        if model and isinstance(weights, str) and is_tag(text):
+            try:
+                return _of_tag(model, text, include_top)
+            except UnknownNameError:
+                if not Path(text).is_file():
+                    raise
+        return _of_path(model, Path(text).expanduser())
 
 
 def is_tag(text: str) -> bool:
@@ -131,42 +131,42 @@ def _tags(model: Entry[ModelSpec] | None) -> list[Entry[WeightsSpec]]:
     return weights_of(model) if model else []
 
 
-def _of_tag(asked: str, model: Entry[ModelSpec], tag: str, include_top: bool) -> Source:
+def _of_tag(model: Entry[ModelSpec], tag: str, include_top: bool) -> Source:
     record = find_weights(model, tag).spec
     if record.include_top and not include_top:
         twins = [entry.spec for entry in _tags(model) if entry.spec.name == f"{tag}_notop"]
         record = twins[0] if twins else record
     if record.is_remote:
-        return _fetched(asked, record.source, record)
+        return _fetched(record.source, record)
     source = Source(Path(record.source), record.source, record, certain=True)
     if not source.path.is_file():
         raise WeightsFileError(
-            asked,
+            asked(),
             f"the file of that tag, {source.path}, is missing",
             "install again the distribution that offers the tag",
         )
     return source
 
 
-def _fetched(asked: str, url: str, record: WeightsSpec | None) -> Source:
+def _fetched(url: str, record: WeightsSpec | None) -> Source:
     from zoo.weights.store import fetch
 
     file_name = record.file_name if record else url.rpartition("/")[2]
     digests = {"sha256": record.sha256, "md5": record.md5} if record else {}
-    fetched = fetch(asked, url, file_name=file_name, **digests)
+    fetched = fetch(url, file_name=file_name, **digests)
     return Source(fetched.path, without_password(url), record, promised=fetched.sha256, certain=True)
 
 
-def _of_path(asked: str, model: Entry[ModelSpec] | None, path: Path) -> Source:
+def _of_path(model: Entry[ModelSpec] | None, path: Path) -> Source:
     from zoo.weights.formats import files_of
 
     files = files_of(path)
     if not any(file.exists() for file in files):
         raise WeightsFileError(
-            asked, f"there is no file {path}", "check the path, or pass one of the tags of `zoo weights list`"
+            asked(), f"there is no file {path}", "check the path, or pass one of the tags of `zoo weights list`"
         )
     if not all(file.is_file() for file in files):
-        raise WeightsFileError(asked, f"{path} is no file", "pass the path of a weights file")
+        raise WeightsFileError(asked(), f"{path} is no file", "pass the path of a weights file")
     tags = [entry.spec for entry in _tags(model)]
     named = [tag for tag in tags if path.name in (tag.file_name, tag.source.rpartition("/")[2])]
     try:
@@ -177,5 +177,5 @@ def _of_path(asked: str, model: Entry[ModelSpec] | None, path: Path) -> Source:
             if known:
                 return Source(path, str(path), known[0])
     except OSError as error:
-        raise WeightsFileError(asked, f"{path} cannot be read ({error})", "check its permissions") from error
+        raise WeightsFileError(asked(), f"{path} cannot be read ({error})", "check its permissions") from error
     return Source(path, str(path), named[0] if named else None)

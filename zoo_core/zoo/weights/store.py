@@ -1,6 +1,6 @@
 """The store: files of weights from elsewhere, each kept under its digest and never taken for another.
 
-In :func:`zoo.preferences.weights_folder`:
+In :func:`zoo.settings.weights_folder`:
 
 - ``files/<sha256>/<file name>``: whole and verified files;
 - ``pins/*.json``: for each URL, the digest of what it sent first;
@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-from zoo.errors import WeightsFileError
-from zoo.preferences import WeightsSettings, weights_folder, weights_settings, write_json
+from zoo.errors import WeightsFileError, asked
+from zoo.settings import WeightsSettings, weights_folder, weights_settings, write_json
 from zoo.weights import downloads, hub
 from zoo.weights.digests import digests_of
 from zoo.weights.downloads import Address, MissingFileError, without_password
@@ -56,7 +56,7 @@ class Pin:
     date: str
 
 
-def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md5: str | None = None) -> Fetched:
+def fetch(url: str, *, file_name: str, sha256: str | None = None, md5: str | None = None) -> Fetched:
     """Return the file at ``url`` (``https://...`` or ``hf://owner/repo[@revision][/file]``), on this machine.
 
     It comes from the store, else from the folders of files that were downloaded by hand, where it is looked for by
@@ -64,7 +64,6 @@ def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md
     Without a digest the file has to be a readable file of weights, and its digest is pinned and checked ever after.
 
     Args:
-        asked: what the user wants, for the errors.
         url: a password in it is used and never shown.
         file_name: what people call the file; a file of Hugging Face is called ``owner/repo[@revision]/file`` unless
             this is another name than its own.
@@ -77,7 +76,7 @@ def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md
     """
     settings = weights_settings()
     try:
-        wanted = _Wanted(asked, url, file_name, sha256, md5)
+        wanted = _Wanted(url, file_name, sha256, md5)
         held = wanted.held() or _found_by_hand(wanted, settings)
         if held:
             return held
@@ -87,7 +86,7 @@ def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md
             return wanted.held() or _fetched(wanted, settings)
     except OSError as error:
         raise WeightsFileError(
-            asked,
+            asked(),
             f"the store at {weights_folder()} cannot be used ({error})",
             "make space there or give yourself the right to write, or set ZOO_HOME to another folder",
         ) from error
@@ -96,18 +95,17 @@ def fetch(asked: str, url: str, *, file_name: str, sha256: str | None = None, md
 class _Wanted:
     """A file that is asked for, and all that is known of it before it is read."""
 
-    def __init__(self, asked: str, url: str, file_name: str, sha256: str | None, md5: str | None) -> None:
-        self.asked = asked
+    def __init__(self, url: str, file_name: str, sha256: str | None, md5: str | None) -> None:
         self.url = url
         self.sha256 = sha256
         self.md5 = md5
-        self.hub_name = hub.parse(asked, url) if url.startswith("hf://") else None
+        self.hub_name = hub.parse(url) if url.startswith("hf://") else None
         try:
             self.shown = without_password(url)
             if not self.hub_name and not urlsplit(url).hostname:
                 raise ValueError("it names no server")
         except ValueError as error:
-            raise WeightsFileError(asked, f"its URL cannot be read ({error})", "check the address") from error
+            raise WeightsFileError(asked(), f"its URL cannot be read ({error})", "check the address") from error
         self.key = f"{_plain(self.shown)}-{hashlib.sha256(self.shown.encode()).hexdigest()[:16]}"
         self.file_name = _plain(file_name)
         # Most files of Hugging Face are called alike, so that the name alone would take one for another.
@@ -143,7 +141,7 @@ class _Wanted:
             return None
         except (ValueError, TypeError) as error:
             found = f"the pin {self.pin_path} is damaged ({error})"
-            raise WeightsFileError(self.asked, found, "delete it; the file is then fetched again") from error
+            raise WeightsFileError(asked(), found, "delete it; the file is then fetched again") from error
         fits = pin.sha256.startswith(self.sha256 or "") and self.md5 in (None, pin.md5)
         return pin if fits else None
 
@@ -173,7 +171,7 @@ class _Wanted:
         if difference or not (self.sha256 or self.md5 or self.pin):
             self._check_opens(path, origin)
         if difference:
-            raise WeightsFileError(self.asked, f"{origin} {difference}", advice)
+            raise WeightsFileError(asked(), f"{origin} {difference}", advice)
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         return Pin(self.shown, found.sha256, found.md5, path.stat().st_size, self.file_name, today)
 
@@ -185,7 +183,7 @@ class _Wanted:
                 pass
         except WeightsFileError as error:
             found = f"{origin} is no file of weights: {error.found}"
-            raise WeightsFileError(self.asked, found, f"get {self.known_as} from another place") from error
+            raise WeightsFileError(asked(), found, f"get {self.known_as} from another place") from error
 
 
 # -- by hand
@@ -199,7 +197,7 @@ def _found_by_hand(wanted: _Wanted, settings: WeightsSettings) -> Fetched | None
     for folder in _hand_folders(settings):
         path = folder / wanted.known_as
         if wanted.hub_name and not wanted.hub_name.file and path.is_dir():
-            path /= hub.choose(wanted.asked, wanted.hub_name, (each.name for each in path.iterdir()))
+            path /= hub.choose(wanted.hub_name, (each.name for each in path.iterdir()))
         if not path.is_file():
             continue
         if wanted.pin and _size(path) == wanted.pin.size:
@@ -224,7 +222,7 @@ def _offline(wanted: _Wanted, settings: WeightsSettings) -> WeightsFileError:
     open_choice = wanted.hub_name and not wanted.hub_name.file
     target = folders[0] / wanted.known_as / ("model.safetensors" if open_choice else "")
     return WeightsFileError(
-        wanted.asked,
+        asked(),
         f"downloads are switched off (ZOO_OFFLINE or settings.toml), and the file is neither in the store nor in "
         f"{' or '.join(str(folder) for folder in folders)}",
         f"download {wanted.shown} ({wanted.promise()}) elsewhere and put it at {target}",
@@ -253,7 +251,7 @@ def _addresses(wanted: _Wanted, settings: WeightsSettings) -> Iterator[Address]:
     if wanted.hub_name is None:
         yield Address(wanted.url)
         return
-    file = hub.resolve(wanted.asked, wanted.hub_name)
+    file = hub.resolve(wanted.hub_name)
     wanted.sha256 = wanted.sha256 or (None if wanted.pin else file.sha256)
     if open_choice:
         wanted.file_name = _plain(file.file)
@@ -273,7 +271,7 @@ def _from(wanted: _Wanted, address: Address) -> Fetched:
     advice = "the file there is damaged or was exchanged: try another day, or get it from another place"
     for last in (False, True):
         resumed = downloads.download(
-            wanted.asked, address, wanted.partial, trusting=trusting, label=wanted.known_as.rpartition("/")[2]
+            address, wanted.partial, trusting=trusting, label=wanted.known_as.rpartition("/")[2]
         )
         try:
             pin = wanted.verified(wanted.partial, origin, advice)

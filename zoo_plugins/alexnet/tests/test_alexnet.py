@@ -14,7 +14,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.normalization import LocalResponseNormalization
 from zoo.specs import ModelSpec
 from zoo_alexnet import layouts
 from zoo_alexnet.builders import alexnet

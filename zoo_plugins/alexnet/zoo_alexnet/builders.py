@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
-from zoo.heads import averaged_maps, classifier, pooled_features
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.heads import averaged_maps, classifier, pooled_features
+from zoo.layers.normalization import LocalResponseNormalization
 
 #: The layers whose biases the paper starts at 1, so that their ReLUs see positive inputs (section 5).
 _BIASES_OF_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
-from zoo.published import TORCH_PIXELS
+from zoo.weights.published import TORCH_PIXELS
 from zoo_alexnet.weights import official_weights
 
 #: Section 2 of the paper: nothing but the mean over the training set is taken off; in Caffe's order of the channels,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo import WeightsSpec
-from zoo.published import torchvision_file
+from zoo.weights.published import torchvision_file
 
 
 def official_weights() -> Iterator[WeightsSpec]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import keras
 from keras import layers, regularizers
 
-from zoo.heads import classifier, pooled_features
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.heads import classifier, pooled_features
+from zoo.layers.normalization import LocalResponseNormalization
 
 
 def lenet5(

@@ -36,7 +36,7 @@ def zoo_models() -> Iterator[ModelSpec]:
         classifier_activation="sigmoid",
         min_size=46,
         head=("flatten", "fc1", "predictions"),
-        preprocessing=Preprocessing(resize="squeeze", scale=1 / 255),
+        preprocessing=Preprocessing(resize="squash", scale=1 / 255),
         layouts={"keras_2017": "zoo_classic.layouts:keras_2017"},
         year=2017,
         reference="Chollet, Deep Learning with Python, listings 5.5 and 5.6",

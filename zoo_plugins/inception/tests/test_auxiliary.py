@@ -84,14 +84,14 @@ def test_without_them_the_same_weights_load_and_the_outputs_are_equal(
     model.save_weights(tmp_path / "with.weights.h5")
     plain = build(aux_classifiers=False)
     report = zoo.load_weights(plain, tmp_path / "with.weights.h5")
-    assert {name.partition("_")[0] for name in report.unused} == {"aux1", "aux2"}
-    assert report.initial == report.auxiliary == ()
+    assert {name.partition("_")[0] for name in report.unexpected} == {"aux1", "aux2"}
+    assert report.missing == report.auxiliary == ()
     np.testing.assert_allclose(plain(images), model(images), rtol=1e-4, atol=1e-6)
 
     plain.save_weights(tmp_path / "without.weights.h5")
     report = zoo.load_weights(build(), tmp_path / "without.weights.h5")
     assert {name.partition("_")[0] for name, _ in report.auxiliary} == {"aux1", "aux2"}
-    assert report.initial == report.unused == ()
+    assert report.missing == report.unexpected == ()
 
 
 def test_a_saved_model_has_them_still(

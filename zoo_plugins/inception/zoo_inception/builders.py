@@ -9,9 +9,9 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
-from zoo.auxiliary import WithAuxiliaries
-from zoo.heads import averaged_maps, classifier, pooled_features
-from zoo.layers import LocalResponseNormalization
+from zoo.layers.auxiliary import WithAuxiliaries
+from zoo.layers.heads import averaged_maps, classifier, pooled_features
+from zoo.layers.normalization import LocalResponseNormalization
 
 #: Table 1 of the paper: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool proj.
 GOOGLENET = {
@@ -116,7 +116,7 @@ def googlenet(
         initial: a Keras initialiser of the kernels, or the deviation of a normal distribution.
         dropout: rate before the last layer.
         aux_classifiers: whether training has the classifiers on ``inception_4a`` and ``inception_4d`` (section 5); see
-            :class:`zoo.auxiliary.WithAuxiliaries`. Without a top there are none.
+            :class:`zoo.layers.auxiliary.WithAuxiliaries`. Without a top there are none.
         aux_dropout: rate before the last layer of each auxiliary classifier.
 
     Source: Szegedy et al. 2014, https://arxiv.org/abs/1409.4842, table 1 and section 5.
@@ -238,7 +238,7 @@ def inception_v3(
         initial: a Keras initialiser of the kernels, or the deviation of a normal distribution.
         dropout: rate before the last layer.
         aux_classifiers: whether training has the classifier on ``mixed7``; see
-            :class:`zoo.auxiliary.WithAuxiliaries`. Without a top there is none.
+            :class:`zoo.layers.auxiliary.WithAuxiliaries`. Without a top there is none.
 
     Source: Szegedy et al. 2015, https://arxiv.org/abs/1512.00567, table 1.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
-from zoo.published import SYMMETRIC_PIXELS
+from zoo.weights.published import SYMMETRIC_PIXELS
 from zoo_inception.weights import official_weights
 
 #: The mean over ImageNet is taken off (section 5 of the first paper).

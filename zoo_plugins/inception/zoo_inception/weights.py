@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo import WeightsSpec
-from zoo.published import SYMMETRIC_PIXELS, TORCH_PIXELS, keras_files, photograph, timm_file, torchvision_file
+from zoo.weights.published import SYMMETRIC_PIXELS, TORCH_PIXELS, keras_files, photograph, timm_file, torchvision_file
 
 # Each row: tag, timm's own name of it, accuracy, pixels, who trained them. timm resizes with bicubic interpolation.
 TIMM = (

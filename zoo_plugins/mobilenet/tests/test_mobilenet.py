@@ -197,7 +197,7 @@ def test_other_classes_keep_the_backbone_of_a_file_and_leave_the_class_layer_alo
     taker = zoo.build(name, input_shape=(32, 32, 3), classes=7)
     report = zoo.load_weights(taker, tmp_path / "thousand.weights.h5")
     last = SPECS[name].head[-1]
-    assert {each.partition("/")[0] for each, _ in report.initial} == {last}
+    assert {each.partition("/")[0] for each, _ in report.missing} == {last}
     assert len(report.loaded) == len(giver.weights) - 2
     for layer in weighted(giver):
         if layer != last:
@@ -212,8 +212,8 @@ def test_a_file_with_a_top_loads_into_a_model_without(name: str, tmp_path: Path)
     report = zoo.load_weights(
         zoo.build(name, input_shape=(32, 32, 3), include_top=False), tmp_path / "whole.weights.h5"
     )
-    assert report.initial == ()
-    assert {each.partition("/")[0] for each in report.unused} == set(SPECS[name].head) & set(weighted(build(name)))
+    assert report.missing == ()
+    assert {each.partition("/")[0] for each in report.unexpected} == set(SPECS[name].head) & set(weighted(build(name)))
 
 
 @pytest.mark.parametrize("name", OF_EACH_KIND)
@@ -278,12 +278,12 @@ def test_a_saved_network_gives_the_same_outputs(name: str, tmp_path: Path) -> No
 
 
 def test_the_official_file_of_2017_loads_with_nothing_but_its_path(shared: Path) -> None:
-    from zoo.building import build_of
+    from zoo.models.build_info import build_of
 
     path = shared / "weights" / "mobilenet_2_5_224_tf.h5"
     model = zoo.build("mobilenet_v1_025", weights=str(path))
     report = build_of(model).report
-    assert (len(report.loaded), report.initial, report.unused) == (137, (), ())
+    assert (len(report.loaded), report.missing, report.unexpected) == (137, (), ())
     with h5py.File(path) as file:
         kernel = file["conv_preds/conv_preds/kernel:0"][()]
     np.testing.assert_array_equal(model.get_layer("conv_preds").get_weights()[0], kernel)
@@ -319,7 +319,7 @@ def test_files_of_keras_2_load_with_nothing_but_their_path(name: str, layout, tm
         arrays[layout(layer.name)] = {"depthwise_kernel": arrays[layout(layer.name)]["kernel"]}
     legacy_file(path, arrays)
     report = zoo.load_weights(giver, path)
-    assert (report.layout, report.initial, report.unused) == (layout.__name__, (), ())
+    assert (report.layout, report.missing, report.unexpected) == (layout.__name__, (), ())
     expected = [array for layer in weighted(giver) for array in arrays[layout(layer)].values()]
     for got, wanted in zip(giver.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(got, wanted.astype("float32"))
@@ -368,7 +368,7 @@ def test_files_of_torch_load_with_nothing_but_their_path(
     expected = model.get_weights()
     other = zoo.build(name, input_shape=(32, 32, 3))
     report = zoo.load_weights(other, tmp_path / "torch.safetensors")
-    assert (report.layout, report.initial, report.unused) == (layout, (), ())
+    assert (report.layout, report.missing, report.unexpected) == (layout, (), ())
     for got, wanted in zip(other.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(got, wanted)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from zoo.heads import classifier, pooled_features
+from zoo.layers.heads import classifier, pooled_features
 
 
 class Block(NamedTuple):

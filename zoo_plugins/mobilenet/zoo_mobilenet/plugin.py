@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
-from zoo.published import SYMMETRIC_PIXELS, TORCH_PIXELS
+from zoo.weights.published import SYMMETRIC_PIXELS, TORCH_PIXELS
 from zoo_mobilenet.weights import official_weights
 
 # Each row: name, what sets it apart from its siblings, parameters in all, trainable parameters.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from zoo import Fingerprint, Preprocessing, WeightsSpec
-from zoo.published import SYMMETRIC_PIXELS, Accuracy, keras_files, photograph, timm_file, torchvision_file
+from zoo.weights.published import SYMMETRIC_PIXELS, Accuracy, keras_files, photograph, timm_file, torchvision_file
 
 SIZES = (224, 192, 160, 128, 96)
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from zoo.heads import classifier, pooled_features
+from zoo.layers.heads import classifier, pooled_features
 
 
 def resnet(

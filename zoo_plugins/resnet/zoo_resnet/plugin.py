@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
-from zoo.published import TORCH_PIXELS
+from zoo.weights.published import TORCH_PIXELS
 from zoo_resnet.weights import official_weights
 
 # Each row: name, blocks in each stage, parameters in all, trainable parameters, alias.

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import WeightsSpec
-from zoo.published import TIMM as HUB, keras_files, photograph, timm_file, torchvision_file
+from zoo.weights.published import TIMM as HUB, keras_files, photograph, timm_file, torchvision_file
 
 # Each row: model, MD5 of the file and of its twin without the top, accuracy (https://keras.io/api/applications/),
 # licence where Keras states it.

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import initializers, layers
 
-from zoo.heads import averaged_maps, classifier, pooled_features
+from zoo.layers.heads import averaged_maps, classifier, pooled_features
 
 #: Channels of each block (table 1 of the paper).
 FILTERS = (64, 128, 256, 512, 512)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
-from zoo.published import TORCH_PIXELS
+from zoo.weights.published import TORCH_PIXELS
 from zoo_vgg.weights import official_weights
 
 # Each row: name, column of table 1 of the paper, convolutions in each block, parameters in all, trainable parameters.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zoo import Preprocessing, WeightsSpec
-from zoo.published import TORCH_PIXELS, keras_files, timm_file, torchvision_file
+from zoo.weights.published import TORCH_PIXELS, keras_files, timm_file, torchvision_file
 
 # Each row: model, MD5 of the file and of its twin without the top, accuracy (https://keras.io/api/applications/).
 KERAS = (

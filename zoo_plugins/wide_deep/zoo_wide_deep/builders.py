@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from zoo.auxiliary import WithAuxiliaries
 from zoo.errors import ArgumentError
-from zoo.heads import classifier
+from zoo.layers.auxiliary import WithAuxiliaries
+from zoo.layers.heads import classifier
 from zoo_wide_deep.columns import Buckets, Column, chosen, columns_of, laid_out, parts_of, width_of
 from zoo_wide_deep.layers import Cross, JointOutput, Select
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import ArgumentError
-from zoo.registry import did_you_mean
+from zoo.errors import ArgumentError, did_you_mean
 
 #: Buckets divide this range evenly, in standard deviations; the outer two have no end.
 RANGE = (-2.0, 2.0)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from zoo import registry
 from zoo.errors import WeightsFileError, ZooError, one_line
-from zoo.plugins import named
+from zoo.plugins import resolve_reference
 from zoo.weights.formats.arrays import Array, StoredArray, WeightFile, aligned_empty, refuse
 from zoo.weights.formats.checkpoints import files_of_checkpoint, is_checkpoint, read_checkpoint
 from zoo.weights.formats.hdf5 import read_hdf5, read_keras_archive
 from zoo.weights.formats.npz import read_npz
-from zoo.weights.formats.tensors import read_safetensors
+from zoo.weights.formats.safetensors import read_safetensors
 from zoo.weights.formats.tfjs import files_of_tfjs, is_tfjs, read_tfjs
 from zoo.weights.formats.torch import LEGACY_MAGIC, read_torch
 
@@ -100,7 +100,7 @@ def _guarded(name: str, distribution: str, reference: str) -> Reader:
 
     def read(path: Path) -> WeightFile:
         try:
-            file = named(reference)(path)
+            file = resolve_reference(reference)(path)
             if not isinstance(file, WeightFile):
                 raise TypeError(f"{reference} returned {file!r}, which is no WeightFile")
         except ZooError:

@@ -1,0 +1,1 @@
+"""Everything that asks a trained model: prediction, evaluation, explanation, extraction, comparison."""

@@ -1,0 +1,341 @@
+"""Why a network says what it says: where in a photograph it looks, what its layers see, what its filters are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zoo.data.images import Picture, open_image, prepare, resized_and_cut
+from zoo.errors import ArgumentError, asked, asking, did_you_mean
+from zoo.inference.loaded_model import LoadedModel, load_model
+from zoo.models.build_info import is_linear
+from zoo.models.feature_maps import features
+from zoo.models.graph import Node, nodes_of
+from zoo.reporting import plots
+from zoo.specs import Preprocessing
+
+if TYPE_CHECKING:
+    from zoo.runs.run import Run
+
+#: How a model may be handed over.
+Model = Any
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where in ``image`` the network found the class ``label``.
+
+    ``heatmap`` is float32 ``(H, W)`` as the photograph, from 0 to 1: its hottest place is 1, what the network did not
+    see of the photograph is 0, and all of it is 0 if nothing spoke for the class. ``seen`` are the left, top, right and
+    bottom of what it saw. ``index`` is that of the class and
+    ``probability`` the one predicted for it; of a regression, ``value`` is what was predicted. ``layer`` is the one
+    whose feature maps were looked at.
+    """
+
+    image: Image.Image = field(repr=False)
+    heatmap: NDArray[np.float32] = field(repr=False)
+    seen: tuple[int, int, int, int]
+    layer: str
+    index: int
+    label: str
+    probability: float | None = None
+    value: float | None = None
+
+    def overlay(self, strength: float = 0.6) -> Image.Image:
+        """Return the photograph with the heat over it, as a picture of the same size; 0 shows none of the heat."""
+        return plots.heat_over(self.image, self.heatmap, strength)
+
+    def png(self) -> bytes:
+        """Return a PNG of the photograph beside the one with the heat over it."""
+        said = f"{self.value:g}" if self.probability is None else f"{self.probability:.1%}"
+        return plots.side_by_side(
+            self.image, self.overlay(), f"{self.label} ({said})", f"layer {self.layer}", self.seen
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMaps:
+    """What the channels of ``layer`` give for a photograph: ``values`` are float32 ``(height, width, channels)``."""
+
+    image: Image.Image = field(repr=False)
+    layer: str
+    values: NDArray[np.float32] = field(repr=False)
+
+    def png(self) -> bytes:
+        """Return a PNG of the maps, each scaled to its own extremes."""
+        return plots.map_grid(self.values, f"feature maps of {self.layer}")
+
+
+@dataclass(frozen=True, eq=False)
+class Filters:
+    """The kernels of the convolution ``layer``: ``values`` are float32 ``(height, width, inputs, outputs)``.
+
+    Three inputs are red, green and blue in this order, whatever the model's own. Those of a depthwise convolution have
+    one input.
+    """
+
+    layer: str
+    values: NDArray[np.float32] = field(repr=False)
+
+    def png(self) -> bytes:
+        """Return a PNG of the kernels, each scaled to its own extremes."""
+        return plots.filter_grid(self.values, f"filters of {self.layer}")
+
+
+def explain(
+    model_or_run: keras.Model | Run | str | os.PathLike[str],
+    image: Picture,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    layer: str | None = None,
+    label: str | int | None = None,
+) -> Explanation:
+    """Return where in a photograph a network finds a class (Grad-CAM).
+
+    The feature maps of a layer are added up, each weighted by how much the class's logit grows with it on average over
+    the map, and what is negative is cut off. The sum is laid over the part of the photograph that the network saw.
+
+    Source: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391, section 3, equations 1 and 2.
+
+    Args:
+        model_or_run: a model built by Zoo, a run or its folder, or a model's name.
+        image: a path, the bytes of a file, a Pillow image, or an array of pixel values from 0 to 255.
+        weights: for a name, a weights tag or file.
+        layer: whose feature maps to look at; by default the last that has any (see :func:`zoo.features`).
+        label: the class, by its name or index; by default the one predicted.
+
+    Raises:
+        ArgumentError: if the model takes no pictures, has no top, layer or class of that name, or its classes do not
+            depend on the layer.
+        DataError: if the picture cannot be read.
+
+    >>> import zoo
+    >>> digits = zoo.load_data("digits", classes=range(5))
+    >>> zoo.explain("lenet5.digits_0_4", digits.test.inputs[0]).heatmap.shape
+    (8, 8)
+    """
+    import tensorflow as tf
+
+    with asking("explain a picture"):
+        subject = _of_pictures(model_or_run, weights)
+    model, known = subject.model, subject.build
+    with asking(f"explain a picture by {known.spec.name!r}"):
+        if not known.options["include_top"]:
+            raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
+        index = None if label is None else _class_index(subject, label)
+        picture = open_image(image)
+        steps = _steps(model)
+        step = _maps_step(model, steps, layer)
+        before, logits_of = _before_activation(subject, steps)
+        network = keras.Model(model.input, [step.outputs[0], before, model.outputs[0]])
+        inputs = tf.convert_to_tensor(_input_of(subject, picture)[None])
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)  # or else nothing is recorded of layers that are frozen
+            maps, values, outputs = network(inputs, training=False)
+            logits = tf.reshape(logits_of(values), (-1,))
+            if subject.is_regression:
+                index, score = 0, logits[0]
+            else:
+                probabilities = subject.probabilities(np.asarray(outputs, np.float32))[0]
+                index = int(probabilities.argmax()) if index is None else index
+                # One unit is the second of two classes, and speaks for the first by being low.
+                score = logits[index] if len(logits) > 1 else logits[0] if index == 1 else -logits[0]
+        gradient = tape.gradient(score, maps)
+        if gradient is None:
+            raise ArgumentError(
+                asked(), f"the classes do not depend on the layer {step.operation.name!r}", "name another"
+            )
+        heat = _heat(np.asarray(maps[0], np.float32), np.asarray(gradient[0], np.float32))
+        size = known.options["input_shape"]
+        seen = _seen(picture.size, _preprocessing(subject), size)
+        found = picture, _over_photograph(heat, picture.size, seen), seen, step.operation.name
+        if subject.is_regression:
+            target = known.table.target if known.table else "value"
+            return Explanation(*found, 0, target, value=float(logits[0]))
+        return Explanation(*found, index, subject.labels[index], float(probabilities[index]))
+
+
+def feature_maps(
+    model_or_run: Model,
+    image: Picture,
+    layer: str | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+) -> FeatureMaps:
+    """Return the feature maps of ``layer`` for a photograph; by default those of the first stage.
+
+    Raises:
+        ArgumentError: if the model takes no pictures, or has no such layer, or the layer gives no feature maps.
+        DataError: if the picture cannot be read.
+    """
+    with asking("draw feature maps"):
+        subject = _of_pictures(model_or_run, weights)
+    with asking(f"draw feature maps of {subject.build.spec.name!r}"):
+        picture = open_image(image)
+        steps = _steps(subject.model)
+        step = _maps_step(subject.model, steps, layer or features(subject.model).maps[0].layer)
+        maps = keras.Model(subject.model.input, step.outputs[0])
+        values = maps(_input_of(subject, picture)[None], training=False)
+        return FeatureMaps(picture, step.operation.name, np.asarray(values[0], np.float32))
+
+
+def filters(model_or_run: Model, layer: str | None = None, *, weights: str | os.PathLike[str] | None = None) -> Filters:
+    """Return the kernels of the convolution ``layer``; by default of the first that is larger than 1x1.
+
+    Raises:
+        ArgumentError: if the model takes no pictures, or has no such layer, or the layer is no convolution.
+    """
+    with asking("draw filters"):
+        subject = _of_pictures(model_or_run, weights)
+    request = f"draw filters of {subject.build.spec.name!r}"
+    steps = _steps(subject.model)
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+    convolutions = {each.operation.name: each.operation for each in steps if isinstance(each.operation, kinds)}
+    if not convolutions:
+        raise ArgumentError(request, "it has no convolution", "pass an image model")
+    if layer is None:
+        larger = (name for name, each in convolutions.items() if max(each.kernel_size) > 1)
+        layer = next(larger, next(iter(convolutions)))
+    if layer not in convolutions:
+        found = "that is no convolution" if layer in _names(steps) else "it has no such layer"
+        raise ArgumentError(f"{request}, layer {layer!r}", found, _instead(layer, list(convolutions)))
+    chosen = convolutions[layer]
+    values = np.asarray(keras.ops.convert_to_numpy(chosen.kernel), np.float32)
+    if isinstance(chosen, keras.layers.DepthwiseConv2D):
+        values = values.reshape(*values.shape[:2], 1, -1)
+    if values.shape[2] == 3 and _preprocessing(subject).channels == "bgr":
+        values = values[:, :, ::-1]
+    return Filters(layer, values)
+
+
+# -- inside
+
+
+def _of_pictures(given: Any, weights: str | os.PathLike[str] | None) -> LoadedModel:
+    subject = load_model(given, weights)
+    if subject.build.preprocessing is None:
+        found = f"{subject.build.qualified!r} takes rows of numbers"
+        raise ArgumentError(asked(), found, "pass a model of pictures")
+    return subject
+
+
+def _preprocessing(subject: LoadedModel) -> Preprocessing:
+    assert subject.build.preprocessing is not None  # _of_pictures has seen to it
+    return subject.build.preprocessing
+
+
+def _input_of(subject: LoadedModel, picture: Image.Image) -> NDArray[np.float32]:
+    return prepare(picture, _preprocessing(subject), subject.build.options["input_shape"])
+
+
+def _class_index(subject: LoadedModel, label: str | int) -> int:
+    if subject.is_regression:
+        raise ArgumentError(f"{asked()}, class {label!r}", "it predicts a number", "leave the class out")
+    labels = subject.labels
+    if isinstance(label, str) and label not in labels and label.isdecimal():
+        label = int(label)
+    if isinstance(label, str):
+        if label not in labels:
+            known = ", ".join(map(repr, labels[:5])) + (", ..." if len(labels) > 5 else "")
+            advice = did_you_mean(label, labels) or f"its classes are {known}"
+            raise ArgumentError(f"{asked()}, class {label!r}", "it knows no such class", advice)
+        return labels.index(label)
+    if isinstance(label, bool) or not isinstance(label, int) or not 0 <= label < len(labels):
+        raise ArgumentError(
+            f"{asked()}, class {label!r}", f"it has {len(labels)} classes", f"pass 0 to {len(labels) - 1}"
+        )
+    return label
+
+
+def _steps(model: keras.Model) -> list[Node]:
+    return nodes_of(keras.Model(model.input, model.outputs[0]))  # without auxiliary classifiers
+
+
+def _names(steps: list[Node]) -> list[str]:
+    return [each.operation.name for each in steps]
+
+
+def _gives_maps(step: Node) -> bool:
+    """Return whether the step gives channels that still have a place in the picture."""
+    shape = step.outputs[0].shape
+    is_map = len(step.outputs) == 1 and len(shape) == 4 and (shape[1] is None or shape[1] > 1)
+    return is_map and not isinstance(step.operation, keras.layers.InputLayer)
+
+
+def _maps_step(model: keras.Model, steps: list[Node], layer: str | None) -> Node:
+    name = features(model).maps[-1].layer if layer is None else layer
+    maps = [each for each in steps if _gives_maps(each)]
+    for each in maps:
+        if each.operation.name == name:
+            return each
+    found = "it gives no feature maps" if name in _names(steps) else "it has no such layer"
+    raise ArgumentError(f"{asked()}, layer {name!r}", found, _instead(name, _names(maps)))
+
+
+def _instead(name: str, names: list[str]) -> str:
+    shown = names if len(names) <= 6 else [*names[:3], "...", *names[-2:]]
+    return did_you_mean(name, names) or f"pass one of {', '.join(shown)}"
+
+
+def _before_activation(subject: LoadedModel, steps: list[Node]) -> tuple[keras.KerasTensor, Callable[[Any], Any]]:
+    """Return a tensor of the network, and what makes logits of its values: the last layer without its activation."""
+    output = subject.model.outputs[0]
+    last = next(each for each in steps if any(tensor is output for tensor in each.outputs))
+    layer = last.operation
+    if is_linear(subject.build.options["classifier_activation"]):
+        return output, lambda values: values
+    if isinstance(layer, (keras.layers.Activation, keras.layers.Softmax)):
+        return last.inputs[0], lambda values: values
+    if isinstance(layer, keras.layers.Dense):
+        kernel, bias = layer.kernel, layer.bias
+
+        def logits(values: Any) -> Any:
+            product = keras.ops.matmul(keras.ops.cast(values, "float32"), keras.ops.cast(kernel, "float32"))
+            return product if bias is None else product + keras.ops.cast(bias, "float32")
+
+        return last.inputs[0], logits
+    found = f"its last layer {layer.name!r} is neither dense nor an activation, so that its logits are not known"
+    raise ArgumentError(asked(), found, "build it with classifier_activation=None")
+
+
+def _heat(maps: NDArray[np.float32], gradient: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return equation 2 of the paper on ``(height, width, channels)``, divided by its largest value."""
+    weights = gradient.mean(axis=(0, 1))  # equation 1
+    heat = np.maximum(maps @ weights, 0)
+    most = float(heat.max())
+    scaled: NDArray[np.float32] = heat / np.float32(most) if most > 0 else heat
+    return scaled
+
+
+def _seen(
+    size: tuple[int, int], preprocessing: Preprocessing, input_shape: tuple[int | None, ...]
+) -> tuple[int, int, int, int]:
+    """Return the left, top, right and bottom of what the network sees of a photograph of that width and height."""
+    width, height = size
+    if preprocessing.resize == "squash":
+        return 0, 0, width, height
+    resized, wanted = resized_and_cut(size, preprocessing, input_shape[0], input_shape[1])
+    starts = [(whole - part) // 2 for whole, part in zip(resized, wanted, strict=True)]
+    left, top = (round(start * side / whole) for start, side, whole in zip(starts, size, resized, strict=True))
+    right, bottom = (
+        round((start + part) * side / whole)
+        for start, part, side, whole in zip(starts, wanted, size, resized, strict=True)
+    )
+    return left, top, right, bottom
+
+
+def _over_photograph(
+    heat: NDArray[np.float32], size: tuple[int, int], seen: tuple[int, int, int, int]
+) -> NDArray[np.float32]:
+    left, top, right, bottom = seen
+    enlarged = Image.fromarray(heat).resize((right - left, bottom - top), Image.Resampling.BICUBIC)
+    heatmap = np.zeros((size[1], size[0]), np.float32)
+    heatmap[top:bottom, left:right] = np.clip(np.asarray(enlarged), 0, 1)
+    return heatmap

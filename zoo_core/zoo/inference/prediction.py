@@ -1,0 +1,113 @@
+"""What a model says about pictures or rows that nobody has labelled."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zoo.data.images import Picture, prepare_all
+from zoo.data.sources.csv_file import read_rows
+from zoo.errors import ArgumentError, asked, asking
+from zoo.inference.loaded_model import LoadedModel, load_model
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and its probability; or, from a regression, the target's name and the ``value`` predicted for it."""
+
+    index: int
+    label: str
+    probability: float | None = None
+    value: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.value:g}" if self.probability is None else f"{self.label} {self.probability:.1%}"
+
+
+def predict(
+    model_or_run: keras.Model | Run | str | os.PathLike[str],
+    images: Picture | Iterable[Picture] | Iterable[Mapping[str, str]],
+    top: int = 5,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    batch_size: int = 32,
+) -> list[list[Prediction]]:
+    """Return, for each input, its ``top`` predictions, best first; a regression gives one for each input.
+
+    Args:
+        model_or_run: a model built by Zoo, a run or its folder, or a model's name.
+        images: one or many pictures: paths, Pillow images, or arrays ``(H, W)`` or ``(H, W, C)`` of pixel values from 0
+            to 255. For a model trained on a table: the path of a CSV file, or dictionaries of column name to text.
+        top: how many classes to return, at most; there are never more than the model has.
+        weights: for a name, a weights tag or file.
+        batch_size: how many inputs are read and computed at once.
+
+    Raises:
+        ArgumentError: if the model is not Zoo's, has no weights or no top, or ``top`` is less than 1.
+        DataError: if a picture or row cannot be read, naming it.
+    """
+    with asking(f"predict the top {top}"):
+        if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+            raise ArgumentError(asked(), "at least one is needed", "pass top=1 or more")
+        if batch_size < 1:
+            raise ArgumentError(asked(f"in batches of {batch_size}"), "that is not positive", "pass batch_size=32")
+        subject = load_model(model_or_run, weights)
+        if not subject.build.options["include_top"]:
+            raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
+        return [
+            each
+            for inputs in _batches(subject, images, batch_size)
+            for each in top_predictions(subject, subject.outputs(inputs), top)
+        ]
+
+
+def top_predictions(subject: LoadedModel, outputs: NDArray[Any], top: int) -> list[list[Prediction]]:
+    """Return what the model's ``outputs`` for one batch mean, as :func:`predict` does."""
+    if subject.is_regression:
+        target = subject.build.table.target if subject.build.table else "value"
+        return [[Prediction(0, target, value=float(value))] for value in np.ravel(outputs)]
+    probabilities = subject.probabilities(outputs)
+    # A stable sort: of equal probabilities, the lower index stands first.
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    return [
+        [Prediction(int(index), subject.labels[index], float(row[index])) for index in order]
+        for row, order in zip(probabilities, best, strict=True)
+    ]
+
+
+def _batches(subject: LoadedModel, inputs: Any, batch_size: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the inputs as the model takes them, ``batch_size`` at a time, so that their number costs no memory."""
+    known = subject.build
+    if known.table is not None:
+        rows = read_rows(inputs) if isinstance(inputs, (str, os.PathLike)) else inputs
+        yield from map(known.table.encode, _chunks([rows] if isinstance(rows, Mapping) else rows, batch_size))
+    elif known.preprocessing is None:
+        found = f"{known.qualified!r} takes rows of numbers, and nobody has said how the columns become these"
+        raise ArgumentError(asked(), found, "train it with zoo.transfer on a table first")
+    else:
+        pictures = [inputs] if _is_one_picture(inputs) else inputs
+        for chunk in _chunks(pictures, batch_size):
+            yield prepare_all(chunk, known.preprocessing, known.options["input_shape"])
+
+
+def _is_one_picture(inputs: Any) -> bool:
+    one = isinstance(inputs, (str, os.PathLike, bytes, Image.Image))
+    return one or (isinstance(inputs, np.ndarray) and inputs.ndim < 4)
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

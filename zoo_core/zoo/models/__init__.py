@@ -1,0 +1,1 @@
+"""A network from its spec: its graph, its feature maps, what its weights report."""

@@ -1,0 +1,202 @@
+"""A run: what a training leaves behind, in memory and as a folder that opens again."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import registry
+from zoo.models.build_info import Build, annotate
+from zoo.models.network import build_from
+from zoo.data import Table
+from zoo.errors import asked, asking, DataError, RunError, UnknownNameError, ZooError, one_line
+from zoo.runs.metrics import Metrics
+from zoo.runs.folder import ADVICE, FORMAT, HISTORY, RECORD, new_folder, read_json, read_record, writing
+from zoo.registry import Entry
+from zoo.specs import ModelSpec, Preprocessing
+from zoo.models.build_info import require_build
+from zoo.models.load_report import LoadReport
+from zoo.weights import load_weights
+
+MODEL = "model.keras"
+
+#: The report that people read, in two forms.
+DOCUMENTS = ("report.md", "report.html")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished training.
+
+    - ``model``: the trained network; it knows its preprocessing and class names;
+    - ``history``: a record for each epoch: phase, learning rate, seconds, losses, accuracies;
+    - ``report``: where the first weights came from, or None if training began from random values;
+    - ``metrics``: the figures on the test split, or else the validation split, or None if nothing was held out;
+    - ``folder``: where the run is kept, or None if it is in memory alone;
+    - ``info``: what was trained on what: data, strategy with its phases, seed, versions, seconds;
+    - ``pictures``: the drawings of the folder, as PNG bytes by file name;
+    - ``documents``: the report that people read, rendered as ``report.md`` and ``report.html``.
+    """
+
+    model: keras.Model
+    history: list[dict[str, Any]]
+    report: LoadReport | None
+    metrics: Metrics | None
+    info: Mapping[str, Any]
+    folder: Path | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    documents: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def build(self) -> Build:
+        """What Zoo knows of the model: its record, options, preprocessing and class names."""
+        with asking("read a run"):
+            return require_build(self.model)
+
+    def save(self, folder: str | os.PathLike[str]) -> Run:
+        """Write the run to ``folder``, which must be new or empty, and return it as the run of that folder.
+
+        Raises:
+            RunError: if the folder holds something or cannot be written; then nothing is left of it.
+        """
+        with new_folder(folder) as (temporary, final):
+            run = replace(self, folder=final)
+            write(run, temporary)
+        return run
+
+
+
+
+
+
+
+
+def write(run: Run, folder: Path) -> None:
+    """Write everything that a run's folder holds into ``folder``."""
+    build = run.build
+    record = {
+        "format": FORMAT,
+        "model": {
+            "name": build.qualified,
+            "version": build.version,
+            "options": build.options,
+            "preprocessing": asdict(build.preprocessing) if build.preprocessing else None,
+            "class_names": build.class_names,
+            "table": build.table.as_dict() if build.table else None,
+        },
+        "weights": run.report.as_dict() if run.report else None,
+        "metrics": run.metrics.as_dict() if run.metrics else None,
+        **run.info,
+    }
+    with asking(f"write the run {str(run.folder)!r}"), writing():
+        (folder / RECORD).write_text(to_json(record), encoding="utf-8")
+        (folder / HISTORY).write_text(to_json(run.history), encoding="utf-8")
+        with (folder / "history.csv").open("w", encoding="utf-8", newline="") as file:
+            columns = dict.fromkeys(key for epoch in run.history for key in epoch)
+            rows = csv.DictWriter(file, list(columns))
+            rows.writeheader()
+            rows.writerows(run.history)
+        run.model.save(folder / MODEL)
+        for name, content in run.pictures.items():
+            (folder / name).write_bytes(content)
+        for name, text in run.documents.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def load(folder: str | os.PathLike[str]) -> Run:
+    """Open the run in ``folder``: its model with preprocessing and class names, its history, metrics and reports.
+
+    The model is built anew by its plugin and given the arrays of ``model.keras``; no code in that file is run.
+
+    Raises:
+        RunError: if it is no run's folder, something of it is missing or damaged, its model's plugin is not installed,
+            or a later Zoo has written it.
+
+    >>> run = load("runs/digits")  # doctest: +SKIP
+    >>> run.metrics.top1  # doctest: +SKIP
+    0.98
+    """
+    path = Path(folder).expanduser()
+    with asking(f"open the run {str(folder)!r}"):
+        record = read_record(path)
+        try:
+            declared = record["model"]
+            entry = _entry(declared["name"], declared["version"])
+            preprocessing, table = declared["preprocessing"], declared["table"]
+            report = LoadReport.from_dict(_tuples(record["weights"])) if record["weights"] else None
+            known = {
+                "preprocessing": Preprocessing(**_tuples(preprocessing)) if preprocessing else None,
+                "class_names": tuple(declared["class_names"]),
+                "table": Table.from_dict(table) if table else None,
+                "report": report,
+            }
+            options = {key: _tuples(value) for key, value in declared["options"].items()}
+            metrics = Metrics.from_dict(record["metrics"]) if record["metrics"] else None
+            history = read_json(path / HISTORY)
+        except RunError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, DataError) as error:
+            raise RunError(asked(), f"{RECORD} is damaged ({one_line(error)})", ADVICE) from error
+        info = {key: value for key, value in record.items() if key not in ("format", "model", "weights", "metrics")}
+        model = _model(entry, options, path)
+        annotate(model, **known)
+        pictures = {each.name: each.read_bytes() for each in sorted(path.glob("*.png"))}
+        documents = {name: (path / name).read_text(encoding="utf-8") for name in DOCUMENTS if (path / name).is_file()}
+        return Run(model, history, report, metrics, info, path, pictures, documents)
+
+
+def to_json(content: Any) -> str:
+    """Return ``content`` as JSON; NumPy's numbers become plain ones and paths text.
+
+    Raises:
+        TypeError: if something in it is no data.
+    """
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, (np.generic, np.ndarray)):
+            return value.tolist()
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        raise TypeError(f"{type(value).__name__} {value!r} is no data")
+
+    return json.dumps(content, indent=2, default=plain, ensure_ascii=False) + "\n"
+
+
+# -- inside
+
+
+def _entry(name: str, version: str) -> Entry[ModelSpec]:
+    try:
+        return registry.find_model(name)[0]
+    except UnknownNameError as error:
+        distribution = name.partition("/")[0]
+        found = f"its model {name!r} is offered by no plugin installed"
+        raise RunError(asked(), found, f"install {distribution}, version {version} or later") from error
+
+
+def _model(entry: Entry[ModelSpec], options: dict[str, Any], folder: Path) -> keras.Model:
+    if not (folder / MODEL).is_file():
+        raise RunError(asked(), f"{MODEL} is missing", ADVICE)
+    try:
+        model = build_from(entry, options)
+        report = load_weights(model, folder / MODEL)
+    except (ZooError, KeyError, TypeError) as error:
+        raise RunError(asked(), f"its model cannot be restored ({error})", ADVICE) from error
+    if report.missing:
+        raise RunError(asked(), f"{MODEL} lacks {report.missing[0][0]} ({report.missing[0][1]})", ADVICE)
+    return model
+
+
+def _tuples(value: Any) -> Any:
+    """Turn lists back into the tuples that they were before JSON, however deep."""
+    if isinstance(value, list):
+        return tuple(_tuples(each) for each in value)
+    return {key: _tuples(each) for key, each in value.items()} if isinstance(value, dict) else value
