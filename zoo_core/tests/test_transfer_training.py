@@ -197,9 +197,9 @@ def test_what_does_not_go_together_is_refused(table: zoo.Dataset, low: zoo.Datas
         ("lenet5", low, {"epochs": 0}, "pass 10, for example"),
         ("lenet5", low, {"learning_rate": -1.0}, "no positive number"),
         ("lenet5", low, {"seed": -1}, "no such number"),
-        (base, low, {"weights": "digits"}, "a model that has its own"),
+        (base, low, {"weights": "digits"}, "a model that already has weights"),
         (keras.Sequential([keras.layers.Dense(1)]), low, {}, "was not built by Zoo"),
-        (42, low, {}, "a int is no model"),
+        (42, low, {}, "a value of type int is not a model"),
     ]:
         with pytest.raises(ArgumentError, match=message):
             train(model, data, **options)

@@ -76,6 +76,8 @@ NAMES: dict[str, dict[str, str]] = {
     "zoo.subject": {
         "Subject": "zoo.inference.loaded_model:LoadedModel",
         "known_build": "zoo.models.build_info:require_build",
+        "model_of": "zoo.inference.loaded_model:existing_model",
+        "name_of": "zoo.inference.loaded_model:display_name",
         "subject_of": "zoo.inference.loaded_model:load_model",
     },
     "zoo.transfer.solving": {"regression": "zoo.transfer.closed_form:solve_regression"},

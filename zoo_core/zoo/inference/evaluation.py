@@ -14,7 +14,7 @@ from zoo.data import Dataset, Split, load_data
 from zoo.data.dataset import digest_of_samples, sample_names
 from zoo.data.pipeline import batches
 from zoo.errors import ArgumentError, DataError, asked, asking
-from zoo.inference.loaded_model import LoadedModel, load_model, name_of
+from zoo.inference.loaded_model import LoadedModel, display_name, load_model
 from zoo.inference.scoring import answers_of, classification_metrics, joined, regression_metrics
 from zoo.runs.metrics import Metrics as Metrics, readable as readable
 
@@ -60,37 +60,37 @@ def evaluate(
     True
     """
     dataset = load_data(data)
-    with asking(f"evaluate {name_of(model_or_run)} on {dataset.name!r}"):
+    with asking(f"evaluate {display_name(model_or_run)} on {dataset.name!r}"):
         part, samples = held_out(dataset, split)
-        subject = load_model(model_or_run, weights)
-        return measure(subject, dataset, part, samples, outputs_of(subject, samples, batch_size))
+        loaded = load_model(model_or_run, weights)
+        return measure(loaded, dataset, part, samples, outputs_of(loaded, samples, batch_size))
 
 
-def outputs_of(subject: LoadedModel, samples: Split, batch_size: int) -> OutputsOf:
+def outputs_of(loaded: LoadedModel, samples: Split, batch_size: int) -> OutputsOf:
     """Return what gives the outputs of a model for some of the ``samples``."""
-    shape, preprocessing = subject.build.options["input_shape"], subject.build.preprocessing
+    shape, preprocessing = loaded.build.options["input_shape"], loaded.build.preprocessing
 
     def compute(chosen: NDArray[np.intp]) -> NDArray[np.float32]:
-        return subject.outputs(batches(samples.take(chosen), preprocessing, shape, batch_size=batch_size))
+        return loaded.outputs(batches(samples.take(chosen), preprocessing, shape, batch_size=batch_size))
 
     return compute
 
 
-def measure(subject: LoadedModel, dataset: Dataset, part: str, samples: Split, outputs_of: OutputsOf) -> Metrics:
+def measure(loaded: LoadedModel, dataset: Dataset, part: str, samples: Split, outputs_of: OutputsOf) -> Metrics:
     """Return how good a model is on the ``samples``, a ``part`` of ``dataset``; raises as :func:`evaluate` does."""
-    check_task(subject, dataset)
+    check_task(loaded, dataset)
     # What all outputs are does not fit into memory.
-    step = max(1, _OUTPUTS // subject.class_count)
+    step = max(1, _OUTPUTS // loaded.class_count)
     parts = [np.arange(start, min(start + step, len(samples))) for start in range(0, len(samples), step)]
-    if subject.is_regression:
+    if loaded.is_regression:
         predicted = [np.ravel(outputs_of(chosen)) for chosen in parts]
         metrics = regression_metrics(
             part, np.concatenate(predicted).astype(np.float64), samples.labels.astype(np.float64)
         )
     else:
-        labels = _class_indices(subject, dataset)[samples.labels.astype(np.int64)]
-        said = [answers_of(subject.probabilities(outputs_of(chosen)), labels[chosen]) for chosen in parts]
-        names = subject.build.class_names or dataset.class_names
+        labels = _class_indices(loaded, dataset)[samples.labels.astype(np.int64)]
+        said = [answers_of(loaded.probabilities(outputs_of(chosen)), labels[chosen]) for chosen in parts]
+        names = loaded.build.class_names or dataset.class_names
         metrics = classification_metrics(dataset.task, part, names, joined(said), sample_names(samples))
     return replace(metrics, samples=digest_of_samples(samples, dataset))
 
@@ -112,21 +112,21 @@ def held_out(dataset: Dataset, split: str | None = None) -> tuple[str, Split]:
     return split, splits[split]
 
 
-def check_task(subject: LoadedModel, dataset: Dataset) -> None:
+def check_task(loaded: LoadedModel, dataset: Dataset) -> None:
     """Raise unless the model's outputs mean what the data's labels do.
 
     Raises:
         ArgumentError: if the model has no classifier, or one of the two is regression and the other is not.
         DataError: if the rows were encoded otherwise than those that the model was trained on.
     """
-    if not subject.build.options["include_top"]:
+    if not loaded.build.options["include_top"]:
         raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
-    if subject.is_regression != (dataset.task == "regression"):
-        model, data = ("a number", "classes") if subject.is_regression else ("classes", "numbers")
+    if loaded.is_regression != (dataset.task == "regression"):
+        model, data = ("a number", "classes") if loaded.is_regression else ("classes", "numbers")
         raise ArgumentError(
             asked(), f"the model predicts {model} and the data holds {data}", "choose another of the two"
         )
-    if subject.build.table is not None and dataset.table != subject.build.table:
+    if loaded.build.table is not None and dataset.table != loaded.build.table:
         raise DataError(
             asked(),
             "its columns are encoded otherwise than those the model was trained on",
@@ -134,17 +134,17 @@ def check_task(subject: LoadedModel, dataset: Dataset) -> None:
         )
 
 
-def _class_indices(subject: LoadedModel, dataset: Dataset) -> NDArray[np.int64]:
+def _class_indices(loaded: LoadedModel, dataset: Dataset) -> NDArray[np.int64]:
     """Return the model's index of each class of the data."""
-    names = subject.build.class_names
+    names = loaded.build.class_names
     if not names:
-        if len(dataset.class_names) != subject.class_count:
+        if len(dataset.class_names) != loaded.class_count:
             raise DataError(
                 asked(),
-                f"the data has {len(dataset.class_names)} classes and the model {subject.class_count} without names",
+                f"the data has {len(dataset.class_names)} classes and the model {loaded.class_count} without names",
                 "pass data of as many classes, in the model's order",
             )
-        return np.arange(subject.class_count)
+        return np.arange(loaded.class_count)
     places = {_plain(name): place for place, name in enumerate(names)}
     if len(dataset.class_names) == len(names):
         # Two lists may tell homonyms apart by other words: ImageNet's crane that is a bird, and the crane that lifts.

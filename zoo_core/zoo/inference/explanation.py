@@ -124,26 +124,26 @@ def explain(
     import tensorflow as tf
 
     with asking("explain a picture"):
-        subject = _of_pictures(model_or_run, weights)
-    model, known = subject.model, subject.build
+        loaded = _of_pictures(model_or_run, weights)
+    model, known = loaded.model, loaded.build
     with asking(f"explain a picture by {known.spec.name!r}"):
         if not known.options["include_top"]:
             raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
-        index = None if label is None else _class_index(subject, label)
+        index = None if label is None else _class_index(loaded, label)
         picture = open_image(image)
         steps = _steps(model)
         step = _maps_step(model, steps, layer)
-        before, logits_of = _before_activation(subject, steps)
+        before, logits_of = _before_activation(loaded, steps)
         network = keras.Model(model.input, [step.outputs[0], before, model.outputs[0]])
-        inputs = tf.convert_to_tensor(_input_of(subject, picture)[None])
+        inputs = tf.convert_to_tensor(_input_of(loaded, picture)[None])
         with tf.GradientTape() as tape:
             tape.watch(inputs)  # or else nothing is recorded of layers that are frozen
             maps, values, outputs = network(inputs, training=False)
             logits = tf.reshape(logits_of(values), (-1,))
-            if subject.is_regression:
+            if loaded.is_regression:
                 index, score = 0, logits[0]
             else:
-                probabilities = subject.probabilities(np.asarray(outputs, np.float32))[0]
+                probabilities = loaded.probabilities(np.asarray(outputs, np.float32))[0]
                 index = int(probabilities.argmax()) if index is None else index
                 # One unit is the second of two classes, and speaks for the first by being low.
                 score = logits[index] if len(logits) > 1 else logits[0] if index == 1 else -logits[0]
@@ -154,12 +154,12 @@ def explain(
             )
         heat = _heat(np.asarray(maps[0], np.float32), np.asarray(gradient[0], np.float32))
         size = known.options["input_shape"]
-        seen = _seen(picture.size, _preprocessing(subject), size)
+        seen = _seen(picture.size, _preprocessing(loaded), size)
         found = picture, _over_photograph(heat, picture.size, seen), seen, step.operation.name
-        if subject.is_regression:
+        if loaded.is_regression:
             target = known.table.target if known.table else "value"
             return Explanation(*found, 0, target, value=float(logits[0]))
-        return Explanation(*found, index, subject.labels[index], float(probabilities[index]))
+        return Explanation(*found, index, loaded.labels[index], float(probabilities[index]))
 
 
 def feature_maps(
@@ -176,13 +176,13 @@ def feature_maps(
         DataError: if the picture cannot be read.
     """
     with asking("draw feature maps"):
-        subject = _of_pictures(model_or_run, weights)
-    with asking(f"draw feature maps of {subject.build.spec.name!r}"):
+        loaded = _of_pictures(model_or_run, weights)
+    with asking(f"draw feature maps of {loaded.build.spec.name!r}"):
         picture = open_image(image)
-        steps = _steps(subject.model)
-        step = _maps_step(subject.model, steps, layer or features(subject.model).maps[0].layer)
-        maps = keras.Model(subject.model.input, step.outputs[0])
-        values = maps(_input_of(subject, picture)[None], training=False)
+        steps = _steps(loaded.model)
+        step = _maps_step(loaded.model, steps, layer or features(loaded.model).maps[0].layer)
+        maps = keras.Model(loaded.model.input, step.outputs[0])
+        values = maps(_input_of(loaded, picture)[None], training=False)
         return FeatureMaps(picture, step.operation.name, np.asarray(values[0], np.float32))
 
 
@@ -193,9 +193,9 @@ def filters(model_or_run: Model, layer: str | None = None, *, weights: str | os.
         ArgumentError: if the model takes no pictures, or has no such layer, or the layer is no convolution.
     """
     with asking("draw filters"):
-        subject = _of_pictures(model_or_run, weights)
-    request = f"draw filters of {subject.build.spec.name!r}"
-    steps = _steps(subject.model)
+        loaded = _of_pictures(model_or_run, weights)
+    request = f"draw filters of {loaded.build.spec.name!r}"
+    steps = _steps(loaded.model)
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
     convolutions = {each.operation.name: each.operation for each in steps if isinstance(each.operation, kinds)}
     if not convolutions:
@@ -210,7 +210,7 @@ def filters(model_or_run: Model, layer: str | None = None, *, weights: str | os.
     values = np.asarray(keras.ops.convert_to_numpy(chosen.kernel), np.float32)
     if isinstance(chosen, keras.layers.DepthwiseConv2D):
         values = values.reshape(*values.shape[:2], 1, -1)
-    if values.shape[2] == 3 and _preprocessing(subject).channels == "bgr":
+    if values.shape[2] == 3 and _preprocessing(loaded).channels == "bgr":
         values = values[:, :, ::-1]
     return Filters(layer, values)
 
@@ -219,26 +219,26 @@ def filters(model_or_run: Model, layer: str | None = None, *, weights: str | os.
 
 
 def _of_pictures(given: Any, weights: str | os.PathLike[str] | None) -> LoadedModel:
-    subject = load_model(given, weights)
-    if subject.build.preprocessing is None:
-        found = f"{subject.build.qualified!r} takes rows of numbers"
+    loaded = load_model(given, weights)
+    if loaded.build.preprocessing is None:
+        found = f"{loaded.build.qualified!r} takes rows of numbers"
         raise ArgumentError(asked(), found, "pass a model of pictures")
-    return subject
+    return loaded
 
 
-def _preprocessing(subject: LoadedModel) -> Preprocessing:
-    assert subject.build.preprocessing is not None  # _of_pictures has seen to it
-    return subject.build.preprocessing
+def _preprocessing(loaded: LoadedModel) -> Preprocessing:
+    assert loaded.build.preprocessing is not None  # _of_pictures has seen to it
+    return loaded.build.preprocessing
 
 
-def _input_of(subject: LoadedModel, picture: Image.Image) -> NDArray[np.float32]:
-    return prepare(picture, _preprocessing(subject), subject.build.options["input_shape"])
+def _input_of(loaded: LoadedModel, picture: Image.Image) -> NDArray[np.float32]:
+    return prepare(picture, _preprocessing(loaded), loaded.build.options["input_shape"])
 
 
-def _class_index(subject: LoadedModel, label: str | int) -> int:
-    if subject.is_regression:
+def _class_index(loaded: LoadedModel, label: str | int) -> int:
+    if loaded.is_regression:
         raise ArgumentError(f"{asked()}, class {label!r}", "it predicts a number", "leave the class out")
-    labels = subject.labels
+    labels = loaded.labels
     if isinstance(label, str) and label not in labels and label.isdecimal():
         label = int(label)
     if isinstance(label, str):
@@ -284,12 +284,12 @@ def _instead(name: str, names: list[str]) -> str:
     return did_you_mean(name, names) or f"pass one of {', '.join(shown)}"
 
 
-def _before_activation(subject: LoadedModel, steps: list[Node]) -> tuple[keras.KerasTensor, Callable[[Any], Any]]:
+def _before_activation(loaded: LoadedModel, steps: list[Node]) -> tuple[keras.KerasTensor, Callable[[Any], Any]]:
     """Return a tensor of the network, and what makes logits of its values: the last layer without its activation."""
-    output = subject.model.outputs[0]
+    output = loaded.model.outputs[0]
     last = next(each for each in steps if any(tensor is output for tensor in each.outputs))
     layer = last.operation
-    if is_linear(subject.build.options["classifier_activation"]):
+    if is_linear(loaded.build.options["classifier_activation"]):
         return output, lambda values: values
     if isinstance(layer, (keras.layers.Activation, keras.layers.Softmax)):
         return last.inputs[0], lambda values: values

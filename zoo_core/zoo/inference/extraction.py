@@ -16,7 +16,7 @@ from zoo.atomic import in_one_step
 from zoo.data import Dataset, load_data
 from zoo.data.pipeline import batches
 from zoo.errors import ArgumentError, DataError, asked, asking, did_you_mean, one_line
-from zoo.inference.loaded_model import LoadedModel, load_model, name_of
+from zoo.inference.loaded_model import LoadedModel, display_name, load_model
 
 if TYPE_CHECKING:
     from zoo.runs.run import Run
@@ -84,12 +84,12 @@ def extract(
     >>> bool(classifier.score(*features.splits["test"]) > 0.9)
     True
     """
-    with asking(f"extract features with {name_of(model_or_run)}"):
-        subject = load_model(model_or_run, weights)
+    with asking(f"extract features with {display_name(model_or_run)}"):
+        loaded = load_model(model_or_run, weights)
         dataset = load_data(data)
-        name, tensor = _chosen(subject, layer)
-        network = keras.Model(subject.model.input, tensor)
-        build = subject.build
+        name, tensor = _chosen(loaded, layer)
+        network = keras.Model(loaded.model.input, tensor)
+        build = loaded.build
         splits = {}
         for part, split in dataset.splits.items():
             steps = batches(split, build.preprocessing, build.options["input_shape"], batch_size=batch_size)
@@ -100,13 +100,13 @@ def extract(
         return Extracted(name, splits, dataset.class_names)
 
 
-def _chosen(subject: LoadedModel, layer: str | None) -> tuple[str, keras.KerasTensor]:
+def _chosen(loaded: LoadedModel, layer: str | None) -> tuple[str, keras.KerasTensor]:
     """Return the name of the layer whose output is wanted, and that output."""
     if layer is None:
-        tensor = keras.tree.flatten(subject.model.get_layer(subject.build.spec.head[-1]).input)[0]
+        tensor = keras.tree.flatten(loaded.model.get_layer(loaded.build.spec.head[-1]).input)[0]
         return tensor._keras_history.operation.name, tensor
-    names = [each.name for each in subject.model.layers]
+    names = [each.name for each in loaded.model.layers]
     if layer not in names:
         advice = did_you_mean(layer, names) or f"its layers end with {', '.join(names[-5:])}"
         raise ArgumentError(asked(f"from the layer {layer!r}"), "it has no such layer", advice)
-    return layer, keras.tree.flatten(subject.model.get_layer(layer).output)[0]
+    return layer, keras.tree.flatten(loaded.model.get_layer(layer).output)[0]

@@ -63,33 +63,33 @@ def predict(
             raise ArgumentError(asked(), "at least one is needed", "pass top=1 or more")
         if batch_size < 1:
             raise ArgumentError(asked(f"in batches of {batch_size}"), "that is not positive", "pass batch_size=32")
-        subject = load_model(model_or_run, weights)
-        if not subject.build.options["include_top"]:
+        loaded = load_model(model_or_run, weights)
+        if not loaded.build.options["include_top"]:
             raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
         return [
             each
-            for inputs in _batches(subject, images, batch_size)
-            for each in top_predictions(subject, subject.outputs(inputs), top)
+            for inputs in _batches(loaded, images, batch_size)
+            for each in top_predictions(loaded, loaded.outputs(inputs), top)
         ]
 
 
-def top_predictions(subject: LoadedModel, outputs: NDArray[Any], top: int) -> list[list[Prediction]]:
+def top_predictions(loaded: LoadedModel, outputs: NDArray[Any], top: int) -> list[list[Prediction]]:
     """Return what the model's ``outputs`` for one batch mean, as :func:`predict` does."""
-    if subject.is_regression:
-        target = subject.build.table.target if subject.build.table else "value"
+    if loaded.is_regression:
+        target = loaded.build.table.target if loaded.build.table else "value"
         return [[Prediction(0, target, value=float(value))] for value in np.ravel(outputs)]
-    probabilities = subject.probabilities(outputs)
+    probabilities = loaded.probabilities(outputs)
     # A stable sort: of equal probabilities, the lower index stands first.
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
-        [Prediction(int(index), subject.labels[index], float(row[index])) for index in order]
+        [Prediction(int(index), loaded.labels[index], float(row[index])) for index in order]
         for row, order in zip(probabilities, best, strict=True)
     ]
 
 
-def _batches(subject: LoadedModel, inputs: Any, batch_size: int) -> Iterator[NDArray[np.float32]]:
+def _batches(loaded: LoadedModel, inputs: Any, batch_size: int) -> Iterator[NDArray[np.float32]]:
     """Yield the inputs as the model takes them, ``batch_size`` at a time, so that their number costs no memory."""
-    known = subject.build
+    known = loaded.build
     if known.table is not None:
         rows = read_rows(inputs) if isinstance(inputs, (str, os.PathLike)) else inputs
         yield from map(known.table.encode, _chunks([rows] if isinstance(rows, Mapping) else rows, batch_size))

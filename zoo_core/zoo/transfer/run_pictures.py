@@ -25,7 +25,7 @@ _POINTS = 2_000
 
 
 def run_pictures(
-    subject: LoadedModel,
+    loaded: LoadedModel,
     dataset: Dataset,
     part: str,
     history: Sequence[dict[str, Any]],
@@ -39,15 +39,15 @@ def run_pictures(
     pictures some of which were mistaken, ``mistakes.png``.
     """
     samples = dataset.splits[part]
-    title = f"{subject.build.spec.name} on {dataset.name}, {part} samples"
-    drawn = _predictions(subject, dataset, samples, metrics, outputs_of, title)
+    title = f"{loaded.build.spec.name} on {dataset.name}, {part} samples"
+    drawn = _predictions(loaded, dataset, samples, metrics, outputs_of, title)
     if history:  # a training that was stopped in its first epoch has none
         drawn["curves.png"] = plots.curves(history)
-    if metrics is None or subject.is_regression:
+    if metrics is None or loaded.is_regression:
         return drawn
     drawn["confusion.png"] = plots.confusion(metrics.confusion, title)
     drawn["calibration.png"] = plots.calibration(metrics.reliability, metrics.calibration_error or 0.0, title)
-    if metrics.mistakes and subject.build.preprocessing is not None:
+    if metrics.mistakes and loaded.build.preprocessing is not None:
         examples = [
             plots.Example(open_image(samples.inputs[each.sample]), each.truth, each.predicted, each.probability)
             for each in metrics.mistakes
@@ -68,15 +68,15 @@ def count_parameters(model: keras.Model, phases: Iterable[Mapping[str, Any]]) ->
 
 
 def _predictions(
-    subject: LoadedModel,
+    loaded: LoadedModel,
     dataset: Dataset,
     samples: Split,
     metrics: Metrics | None,
     outputs_of: OutputsOf,
     title: str,
 ) -> dict[str, bytes]:
-    preprocessing = subject.build.preprocessing
-    if preprocessing is None and not subject.is_regression:
+    preprocessing = loaded.build.preprocessing
+    if preprocessing is None and not loaded.is_regression:
         if metrics is None:
             return {}
         return {"predictions.png": plots.class_bars(metrics.recall, f"{title}: recognised")}
@@ -84,13 +84,13 @@ def _predictions(
     # Evenly spaced, so that samples that lie class by class show every class.
     indices = np.linspace(0, len(samples) - 1, count).astype(np.intp)
     chosen, outputs = samples.take(indices), outputs_of(indices)
-    if subject.is_regression:
+    if loaded.is_regression:
         target = dataset.table.target if dataset.table else "value"
         return {"predictions.png": plots.scatter(chosen.labels, np.ravel(outputs), target, title)}
     examples = [
         plots.Example(open_image(picture), dataset.class_names[label], best.label, best.probability or 0.0)
         for picture, label, (best, *_) in zip(
-            chosen.inputs, chosen.labels, top_predictions(subject, outputs, top=1), strict=True
+            chosen.inputs, chosen.labels, top_predictions(loaded, outputs, top=1), strict=True
         )
     ]
     return {"predictions.png": plots.contact_sheet(examples, title)}

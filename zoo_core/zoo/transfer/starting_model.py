@@ -13,7 +13,7 @@ import numpy as np
 from zoo import registry
 from zoo.data import Dataset
 from zoo.errors import ArgumentError, asked, did_you_mean
-from zoo.inference.loaded_model import model_of
+from zoo.inference.loaded_model import existing_model
 from zoo.models.build_info import Build, annotate, is_linear, require_build
 from zoo.models.network import build_from
 from zoo.models.options import own_options, resolve_options
@@ -51,10 +51,11 @@ def base_of(given: Any, weights: str | os.PathLike[str] | None) -> Base:
     """Return what training begins from: a model's name with its weights, or a model that Zoo has built.
 
     Raises:
-        UnknownNameError, ArgumentError, RunError: if it is neither; see :func:`zoo.inference.loaded_model.model_of`.
+        UnknownNameError, ArgumentError, RunError: if it is neither;
+            see :func:`zoo.inference.loaded_model.existing_model`.
         WeightsFileError: if there are no such weights.
     """
-    model = model_of(given, weights)
+    model = existing_model(given, weights)
     if model is None:
         entry, tag = registry.find_model(given)
         if tag and weights is not None:

@@ -24,7 +24,7 @@ from zoo.devices.hardware import on
 from zoo.devices.placement import place
 from zoo.errors import ArgumentError, DataError, PluginError, ZooError, asked, one_line
 from zoo.inference.evaluation import held_out, measure, outputs_of
-from zoo.inference.loaded_model import LoadedModel, name_of
+from zoo.inference.loaded_model import LoadedModel, display_name
 from zoo.models.build_info import Build, annotate, require_build
 from zoo.plugins import CORE, load_plugins, resolve_reference
 from zoo.registry import Entry
@@ -170,7 +170,7 @@ def _transfer(
         stack.enter_context(unfinished)
         chosen = registry.find_strategy(strategy)
         dataset = load_data(data)
-        asked = f"train {name_of(model_or_name)} on {dataset.name!r}"
+        asked = f"train {display_name(model_or_name)} on {dataset.name!r}"
         if dataset.train is None or not len(dataset.train):
             raise DataError(asked, "the data has no training split", "pass data that has one")
         unfinished.check_data(dataset)
@@ -335,14 +335,14 @@ def _random_frozen(model: keras.Model, build: Build, phases: list[Phase]) -> str
 
 
 def _judged(
-    subject: LoadedModel, dataset: Dataset, trained: Trained, batch_size: int
+    loaded: LoadedModel, dataset: Dataset, trained: Trained, batch_size: int
 ) -> tuple[Metrics | None, dict[str, bytes]]:
     """Return how good the trained model is on what was held out, if anything was, and the drawings of the run."""
     part, samples = held_out(dataset)
     answers = trained.outputs_of if part == "validation" else None
-    answers = answers or outputs_of(subject, samples, batch_size)
-    metrics = None if part == "train" else measure(subject, dataset, part, samples, answers)
-    return metrics, run_pictures(subject, dataset, part, trained.history, metrics, answers)
+    answers = answers or outputs_of(loaded, samples, batch_size)
+    metrics = None if part == "train" else measure(loaded, dataset, part, samples, answers)
+    return metrics, run_pictures(loaded, dataset, part, trained.history, metrics, answers)
 
 
 def _known(record: dict[str, Any]) -> dict[str, Any]:

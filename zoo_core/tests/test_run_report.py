@@ -161,9 +161,9 @@ def test_a_table_has_no_contact_sheet_and_a_regression_no_confusion() -> None:
 def test_a_training_that_was_stopped_in_its_first_epoch_has_a_report_without_curves(
     run: zoo.Run, data: Dataset
 ) -> None:
-    subject = LoadedModel(run.model, run.build)
-    answers = outputs_of(subject, data.splits["validation"], 32)
-    drawn = run_pictures(subject, data, "validation", [], run.metrics, answers)
+    loaded = LoadedModel(run.model, run.build)
+    answers = outputs_of(loaded, data.splits["validation"], 32)
+    drawn = run_pictures(loaded, data, "validation", [], run.metrics, answers)
     assert set(drawn) == {"confusion.png", "calibration.png", "mistakes.png", "predictions.png"}
     stopped = replace(run, history=[], pictures=drawn, info={**run.info, "interrupted": True})
     text = run_report.render(stopped)["report.md"]
