@@ -1,7 +1,8 @@
-"""What the core's tests share: plugins made for one test, installed as a real distribution would be."""
+"""What the core's tests share: small networks of their own, and plugins made for one test, each a real distribution."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from zoo.cli import main
 from .http_server import Server, serving
 
 Install = Callable[..., None]
+
+#: The distribution zoo-small, whose networks stand for those of any family; its README says what each is for.
+SMALL_NETWORKS = Path(__file__).parent / "small_networks"
 
 MODEL = """\
 from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
@@ -29,6 +33,20 @@ def spec(name, **changes):
 def zoo_models():
     yield spec("toy")
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_networks() -> Iterator[None]:
+    """Install zoo-small while a module's tests run, for this process and for those that it starts.
+
+    It is gone afterwards, so that the tests of other folders, which list every model, never see it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SMALL_NETWORKS))
+        patch.setenv("PYTHONPATH", str(SMALL_NETWORKS), prepend=os.pathsep)
+        plugins.forget_plugins()
+        yield
+    plugins.forget_plugins()
 
 
 @pytest.fixture

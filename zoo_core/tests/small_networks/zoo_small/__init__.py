@@ -1,0 +1,1 @@
+"""Small networks, for the tests of zoo-core."""
