@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.atomic import absolute, folder_in_one_step, is_free
-from zoo.errors import asked, asking, RunError
+from zoo.errors import RunError, asked, asking
 
 RECORD = "run.json"
 HISTORY = "history.json"
@@ -102,4 +102,3 @@ def writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(asked(), f"it cannot be written ({error})", "make room, or pass another folder") from error
-

@@ -20,9 +20,6 @@ FIVE = 5
 BINS = 15
 
 
-
-
-
 Interval = tuple[float, float]
 
 
@@ -131,16 +128,6 @@ class Metrics:
         return f"{words} on {self.count:,} {self.split} samples"
 
 
-
-
-
-
-
-
-
-
-
-
 def wilson(share: float, count: int) -> Interval:
     """Return the 95% interval of a share of ``count`` samples.
 
@@ -156,12 +143,6 @@ def wilson(share: float, count: int) -> Interval:
     return 0.0 if share == 0 else centre - half, 1.0 if share == 1 else centre + half
 
 
-
-
-
-
 def readable(value: float) -> str:
     """Return a figure with as many digits as are of interest: 0.8103, 68.21, 47,312."""
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-

@@ -14,16 +14,15 @@ import keras
 import numpy as np
 
 from zoo import registry
-from zoo.models.build_info import Build, annotate
-from zoo.models.network import build_from
 from zoo.data import Table
-from zoo.errors import asked, asking, DataError, RunError, UnknownNameError, ZooError, one_line
-from zoo.runs.metrics import Metrics
-from zoo.runs.folder import ADVICE, FORMAT, HISTORY, RECORD, new_folder, read_json, read_record, writing
-from zoo.registry import Entry
-from zoo.specs import ModelSpec, Preprocessing
-from zoo.models.build_info import require_build
+from zoo.errors import DataError, RunError, UnknownNameError, ZooError, asked, asking, one_line
+from zoo.models.build_info import Build, annotate, require_build
 from zoo.models.load_report import LoadReport
+from zoo.models.network import build_from
+from zoo.registry import Entry
+from zoo.runs.folder import ADVICE, FORMAT, HISTORY, RECORD, new_folder, read_json, read_record, writing
+from zoo.runs.metrics import Metrics
+from zoo.specs import ModelSpec, Preprocessing
 from zoo.weights import load_weights
 
 MODEL = "model.keras"
@@ -71,12 +70,6 @@ class Run:
             run = replace(self, folder=final)
             write(run, temporary)
         return run
-
-
-
-
-
-
 
 
 def write(run: Run, folder: Path) -> None:
