@@ -10,7 +10,8 @@ import pytest
 
 import zoo
 from zoo.cli import main
-from zoo.data.images import open_image, prepare
+from zoo.data.decoding import open_image
+from zoo.data.preprocessing import prepare
 from zoo.models.build_info import build_of
 
 #: shared/facts.md: shorter side to 256 (bilinear), centre 224, x / 127.5 - 1.

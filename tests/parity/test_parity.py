@@ -21,7 +21,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import zoo
-from zoo.data.images import normalise
+from zoo.data.preprocessing import normalise
 
 #: The worst relative errors that count as equal. The promise is 1e-4 in the arithmetic of users, float32. These tests
 #: compute in float64, where a difference that is not rounding shows far below that. The gradients of TensorFlow and of

@@ -16,7 +16,7 @@ from zoo.cli import main
 from zoo.data import Split
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.augmented_folder import augment_folder
-from zoo.data.images import open_image
+from zoo.data.decoding import open_image
 from zoo.data.pipeline import batches
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing

@@ -12,7 +12,8 @@ import pytest
 import simplejpeg
 from PIL import Image
 
-from zoo.data.images import open_image, pixels_of, prepare, prepare_all
+from zoo.data.decoding import open_image
+from zoo.data.preprocessing import pixels_of, prepare, prepare_all
 from zoo.data.thread_pool import in_threads
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing

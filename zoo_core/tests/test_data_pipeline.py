@@ -12,9 +12,10 @@ from PIL import Image
 
 from zoo.data import Split
 from zoo.data.augmentation import Augmentation
-from zoo.data.buffer_pool import Memory
-from zoo.data.images import open_image, prepare
+from zoo.data.buffer_pool import BufferPool
+from zoo.data.decoding import open_image
 from zoo.data.pipeline import ahead, arrays, batches, stream
+from zoo.data.preprocessing import prepare
 from zoo.errors import ArgumentError, DataError
 from zoo.specs import Preprocessing
 
@@ -85,16 +86,16 @@ def test_a_batch_that_somebody_holds_stays_as_it_is(held: Any, augmentation: Aug
 def test_the_memory_of_a_batch_that_nobody_holds_is_taken_again() -> None:
     data = batches(pictures(400), RAW, (8, 8, 3), batch_size=4)
     assert len({x.ctypes.data for x, _ in data}) <= 5  # one in use, and two ahead; which come and go as threads do
-    memory = Memory()
-    first = memory.empty((4, 8), np.float32)
+    pool = BufferPool()
+    first = pool.empty((4, 8), np.float32)
     row = first[2][None]
     del first
-    second = memory.empty((4, 8), np.float32)
+    second = pool.empty((4, 8), np.float32)
     assert not np.shares_memory(row, second)
     where = row.ctypes.data - 2 * 8 * 4
     del row
-    assert memory.empty((2, 8), np.float32).ctypes.data == where
-    assert memory.empty((9, 8), np.float32).shape == (9, 8)
+    assert pool.empty((2, 8), np.float32).ctypes.data == where
+    assert pool.empty((9, 8), np.float32).shape == (9, 8)
 
 
 def test_epochs_are_shuffled_anew_and_repeat_with_the_seed() -> None:

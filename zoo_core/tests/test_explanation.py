@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.data.images import prepare
+from zoo.data.preprocessing import prepare
 from zoo.errors import ArgumentError
 from zoo.inference.explanation import _seen, feature_maps, filters
 from zoo.models.build_info import annotate

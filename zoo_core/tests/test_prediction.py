@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import zoo
-from zoo.data.images import open_image, prepare
+from zoo.data.decoding import open_image
+from zoo.data.preprocessing import prepare
 from zoo.errors import ArgumentError, DataError
 from zoo.inference.prediction import Prediction
 from zoo.models.build_info import annotate, build_of

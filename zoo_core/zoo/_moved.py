@@ -36,6 +36,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "zoo.data.datasets": ("zoo.data.dataset", "zoo.data.loading"),
     "zoo.data.digits": ("zoo.data.sources.digits",),
     "zoo.data.folders": ("zoo.data.sources.folders",),
+    "zoo.data.images": ("zoo.data.decoding", "zoo.data.preprocessing"),
     "zoo.data.synthetic": ("zoo.data.sources.synthetic",),
     "zoo.data.tables": ("zoo.data.table_encoding", "zoo.data.sources.csv_file"),
     "zoo.transfer.compiling": ("zoo.transfer.compilation",),

@@ -13,7 +13,7 @@ from PIL import Image
 from zoo.atomic import absolute, folder_in_one_step
 from zoo.data.augmentation import Augmentation, augmenter
 from zoo.data.dataset import Skipped
-from zoo.data.images import open_image
+from zoo.data.decoding import open_image
 from zoo.data.sources.folders import PART_NAMES, image_folder
 from zoo.errors import ArgumentError, DataError
 

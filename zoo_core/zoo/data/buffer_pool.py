@@ -1,4 +1,4 @@
-"""Memory for one batch after the other: what the system hands out fresh it has to clear first."""
+"""A pool of memory for batches, because new memory is slow: the operating system clears it before it is used."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 
-class Memory:
-    """Arrays of one kind in memory that is taken again once nobody holds the array before, nor a view of it.
+class BufferPool:
+    """Hands out arrays, and uses the memory of an array again once neither it nor a view of it exists any more.
 
-    Fresh memory costs a batch of pictures a tenth of the time that decoding them does. As much is kept as there were
-    arrays at the same time. Threads may share it.
+    New memory for every batch would add a tenth to the time that decoding its images takes. The pool keeps memory
+    for as many arrays as have existed at the same time. All should be about the same size, because a small array may
+    occupy the memory of a large one. Threads may share a pool.
     """
 
     def __init__(self) -> None:
         self._free: deque[bytearray] = deque()
 
     def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of whatever values, as ``np.empty`` does."""
+        """Return an array with arbitrary values, as ``np.empty`` does."""
         kind, count = np.dtype(dtype), math.prod(shape)
         size = count * kind.itemsize
         try:
-            memory = self._free.pop()
+            buffer = self._free.pop()
         except IndexError:
-            memory = bytearray(size)
-        if len(memory) < size:
-            memory = bytearray(size)
-        # Every view holds this array: NumPy goes on to what lies behind an array only where that is an array too.
-        array = np.frombuffer(memory, kind, count)
-        weakref.finalize(array, self._free.append, memory).atexit = False
+            buffer = bytearray(size)
+        if len(buffer) < size:
+            buffer = bytearray(size)
+        # NumPy makes this array the base of every view, and of every view of a view, so that it lives as long as any
+        # of them. (It would skip a base that is not an array, such as the bytearray itself.)
+        array = np.frombuffer(buffer, kind, count)
+        weakref.finalize(array, self._free.append, buffer).atexit = False
         return array.reshape(shape)
 
     def clear(self) -> None:
-        """Give back what nobody holds."""
+        """Free the memory that no array uses at the moment."""
         self._free.clear()

@@ -1,4 +1,4 @@
-"""Numbers by the row in a file on disk, for what would take too much memory."""
+"""Rows of numbers in a temporary file, for arrays that would take too much memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import DTypeLike, NDArray
 
 
 class RowsOnDisk:
-    """Rows of one ``shape`` and type in the folder for temporary files, that of ``TMPDIR``.
+    """Rows of one ``shape`` and type in a file in the folder for temporary files (``TMPDIR``).
 
-    The file has no name, so that nothing is left of it when it is closed or forgotten, or the process killed. It is
-    read and written and not mapped, for mapped pages count as memory of the process, and a write to one on a full disk
-    kills it. Threads may share it.
+    The file has no name, so that the system deletes it when it is closed, when this object is garbage-collected, or
+    when the process is killed. It is read and written instead of being mapped into memory, because mapped pages count
+    as memory of the process, and writing to one on a full disk kills the process. Threads may share the object.
 
     Raises:
         OSError: from each method, if the disk is full or does not work, or the file has been closed.
@@ -32,7 +32,7 @@ class RowsOnDisk:
         self._closed = weakref.finalize(self, self._file.close)
 
     def write(self, start: int, rows: NDArray[np.generic]) -> None:
-        """Write ``rows`` from row ``start`` on."""
+        """Write ``rows`` into the file, the first of them as row ``start``."""
         rows = np.ascontiguousarray(rows, self.dtype)
         with self._lock:
             self._seek(start)
@@ -51,11 +51,11 @@ class RowsOnDisk:
         return rows
 
     def close(self) -> None:
-        """Give the disk back."""
+        """Free the disk space."""
         with self._lock:
             self._closed()
 
     def _seek(self, row: int) -> None:
         if self._file.closed:
-            raise OSError("it is closed")
+            raise OSError("the file is closed")
         self._file.seek(row * self.nbytes_of_row)

@@ -1,4 +1,4 @@
-"""The same for many items at once, on a few threads: decoders and NumPy work outside Python's lock."""
+"""Applying a function to many items on a few threads; decoders and NumPy release Python's global lock."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ B = TypeVar("B")
 
 
 def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Return ``function`` of each item, in order, computed on a few threads.
+    """Return the results of ``function`` for the items, in their order, computed on a few threads.
 
-    After a failure nothing more is begun, and that of the first item that failed is raised.
+    Once the function has raised an exception, no further item is started. If it raises for several items, the exception
+    of the first of them is the one that is raised here.
     """
     waiting = list(items)
     results: list[Any] = [None] * len(waiting)
@@ -29,19 +30,19 @@ def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
                 results[index] = function(waiting[index])
             except Exception as error:
                 results[index] = _Failed(error)
-                begin_no_more()
+                start_no_more()
 
-    def begin_no_more() -> None:
+    def start_no_more() -> None:
         deque(indices, maxlen=0)
 
-    # One task a thread, and not one an item, which would cost a tenth of the time.
+    # One task for each thread: one for each item would add a tenth to the time.
     tasks = [_threads().submit(work) for _ in range(min(_cores(), len(waiting)))]
     try:
         for task in tasks:
             task.result()
     finally:
-        begin_no_more()
-    # All before the first that failed had begun, and have ended.
+        start_no_more()
+    # Items are started in order, so that every item before the first failure has been started, and has finished.
     for result in results:
         if isinstance(result, _Failed):
             raise result.error
@@ -50,7 +51,7 @@ def in_threads(function: Callable[[A], B], items: Iterable[A]) -> list[B]:
 
 @dataclass(frozen=True)
 class _Failed:
-    """What stands where a result would."""
+    """Takes the place of the result of an item for which the function raised."""
 
     error: Exception
 
@@ -61,5 +62,5 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _cores() -> int:
-    """Return how many cores this process may use, which may be fewer than there are."""
+    """Return how many cores this process may use, which may be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.data.images import Picture, open_image, prepare, resized_and_cut
+from zoo.data.decoding import Picture, open_image
+from zoo.data.preprocessing import prepare, resized_and_cut
 from zoo.errors import ArgumentError, asked, asking, did_you_mean
 from zoo.inference.loaded_model import LoadedModel, load_model
 from zoo.models.build_info import is_linear

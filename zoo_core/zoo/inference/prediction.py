@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoo.data.images import Picture, prepare_all
+from zoo.data.decoding import Picture
+from zoo.data.preprocessing import prepare_all
 from zoo.data.sources.csv_file import read_rows
 from zoo.errors import ArgumentError, asked, asking
 from zoo.inference.loaded_model import LoadedModel, load_model

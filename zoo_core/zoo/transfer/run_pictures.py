@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from zoo.data import Dataset, Split
-from zoo.data.images import open_image
+from zoo.data.decoding import open_image
 from zoo.inference.evaluation import OutputsOf
 from zoo.inference.loaded_model import LoadedModel
 from zoo.inference.prediction import top_predictions

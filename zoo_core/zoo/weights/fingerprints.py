@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from zoo.data.images import normalise
+from zoo.data.preprocessing import normalise
 from zoo.specs import Fingerprint, Preprocessing
 
 #: How many outputs a fingerprint holds.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data.dataset import Dataset, Split
-from zoo.data.images import open_image
+from zoo.data.decoding import open_image
 from zoo.data.splits import PARTS, check_fractions, digests, divide, leaks
 from zoo.errors import ArgumentError, DataError, asked, asking
 

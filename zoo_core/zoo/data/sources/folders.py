@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.dataset import Dataset, Skipped, Split
-from zoo.data.images import digest_of_image
+from zoo.data.decoding import digest_of_image
 from zoo.data.sources.csv_file import read_rows
 from zoo.data.splits import check_fractions, divide, leaks
 from zoo.data.thread_pool import in_threads

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import Split, images, pipeline, pixel_cache
+from zoo.data import Split, pipeline, pixel_cache, preprocessing
 from zoo.data.pipeline import batches
-from zoo.data.pixel_cache import Pixels
+from zoo.data.pixel_cache import PixelCache
 from zoo.specs import Preprocessing
 
 Usage = namedtuple("Usage", "total used free")
@@ -42,7 +42,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     def noted(source: Path, *args: object, **options: object) -> object:
         seen.append(source)
-        return images.pixels_of(source, *args, **options)  # type: ignore[arg-type]
+        return preprocessing.pixels_of(source, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(pipeline, "pixels_of", noted)
     return seen
@@ -96,7 +96,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
     photographs: Split, decoded: list[Path], monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
-    monkeypatch.setattr(pixel_cache, "_BETWEEN_LOOKS", 1)
+    monkeypatch.setattr(pixel_cache, "_BYTES_BETWEEN_CHECKS", 1)
     looks = iter([10**12] * (1 + writes) + [0] * 1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**12, 0, next(looks)))
     kept, again = (epochs_of(photographs, 2, keep=keep) for keep in (True, False))
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_time(
 
 def test_a_write_that_is_cut_short_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
-    kept = Pixels(4, (2, 2, 3))
+    kept = PixelCache(4, (2, 2, 3))
     picture = np.ones((2, 2, 3), np.uint8)
     kept.put(0, picture)
     assert kept._disk is not None
@@ -133,7 +133,7 @@ def test_a_short_disk_is_left_alone(
     monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**40, 0, free))
     with caplog.at_level("DEBUG", logger="zoo"):
-        kept = Pixels(100, (10, 10, 3))
+        kept = PixelCache(100, (10, 10, 3))
     kept.put(0, np.ones((10, 10, 3), np.uint8))
     assert (kept.get(0) is not None) == is_kept
     assert "0.0 of" in caplog.text
@@ -143,7 +143,7 @@ def test_a_short_disk_is_left_alone(
 def test_nothing_is_left_of_what_was_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    kept = Pixels(4, (2, 2, 3))
+    kept = PixelCache(4, (2, 2, 3))
     kept.put(3, np.full((2, 2, 3), 7, np.uint8))
     assert kept.get(3) is not None
     assert list(tmp_path.iterdir()) == []  # nor is it while it is used, so that a killed process leaves nothing
@@ -158,7 +158,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(monkeypatch: pytest.Mo
     monkeypatch.setattr(pixel_cache, "IN_MEMORY", 0)
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     tracemalloc.start()
-    kept = Pixels(4000, picture.shape)
+    kept = PixelCache(4000, picture.shape)
     for index in range(4000):
         kept.put(index, picture)
     assert all(np.array_equal(kept.get(index), picture) for index in range(0, 4000, 100))  # type: ignore[arg-type]
