@@ -470,17 +470,17 @@ def test_the_plot_is_a_picture_of_the_models_with_figures(zoo: Zoo, costly: Path
 def test_the_accuracy_of_the_main_weights_is_drawn_and_only_beside_that_on_as_many_classes(
     zoo: Zoo, costly: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from zoo.reporting import plots
+    from zoo.reporting import model_chart
 
     drawn: list[Any] = []
-    monkeypatch.setattr(plots, "accuracy_against_cost", lambda models, _: drawn.extend(models) or b"")
+    monkeypatch.setattr(model_chart, "accuracy_against_cost", lambda models, _: drawn.extend(models) or b"")
     assert "left out" in zoo("list", "--plot")[1]  # the official models, of a thousand classes, are more
     assert not {"acmenet", "lenet5"} & {each.name for each in drawn}
     drawn.clear()
     zoo("list", "--plugin", "zoo-acme", "--plot")
     assert drawn == [
-        plots.Cost("acmenet", "acme", 2_000_000, 1_234, 0.5),
-        plots.Cost("acmenet_wide", "acme", 4_000_000, 1_234, 0.9),
+        model_chart.Cost("acmenet", "acme", 2_000_000, 1_234, 0.5),
+        model_chart.Cost("acmenet_wide", "acme", 4_000_000, 1_234, 0.9),
     ]
 
 
@@ -510,7 +510,7 @@ def test_a_plot_that_cannot_be_is_an_error(words: tuple[str, ...], reason: str, 
 
 
 def test_the_frontier_holds_what_nothing_cheaper_surpasses() -> None:
-    from zoo.reporting.plots import Cost, frontier
+    from zoo.reporting.model_chart import Cost, frontier
 
     models = [
         Cost(name, "f", macs, 1, top_1)

@@ -1,16 +1,17 @@
-"""What a person reads and looks at of a run."""
+"""The report of a run, and the drawings in it."""
 
 from __future__ import annotations
 
 import base64
-import io
+import json
 import re
+import shutil
 import tomllib
-import warnings
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,11 @@ import pytest
 from PIL import Image
 
 import zoo
+from zoo.cli import main
 from zoo.data import Dataset, Split
 from zoo.inference.evaluation import outputs_of
 from zoo.inference.loaded_model import LoadedModel
-from zoo.reporting import plots, run_report
-from zoo.reporting.documents import Code, Grid, Heading, Items, Paragraph, Snippet, Strong, markdown, page
-from zoo.runs.metrics import Bin
+from zoo.reporting import run_report
 from zoo.transfer.run_pictures import count_parameters, run_pictures
 
 #: What nobody should call a class, and somebody does.
@@ -107,9 +107,46 @@ def test_both_reports_say_the_same(run: zoo.Run) -> None:
     assert f"| top-1 | {run.metrics.top1:.4f} | {low:.4f} to {high:.4f} |" in text
 
 
+def test_a_report_takes_data_alone_and_no_model(run: zoo.Run) -> None:
+    without_model = SimpleNamespace(
+        build=run.build,
+        history=run.history,
+        report=run.report,
+        metrics=run.metrics,
+        info=run.info,
+        pictures=run.pictures,
+    )
+    assert run_report.render(without_model) == run.documents
+
+
+def test_the_commands_of_a_report_run_in_its_folder_whatever_it_is_called(
+    run: zoo.Run, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(run.folder, tmp_path / "renamed since")
+    Image.fromarray(np.squeeze(data.test.inputs[0])).save(folder / "photo.jpg", quality=100)
+    monkeypatch.chdir(folder)
+    section = (folder / "report.md").read_text().partition("## Predict with this model")[2].partition("##")[0]
+    command = section.partition("```\n")[2].partition("\n```")[0].split()
+    program = section.partition("```python\n")[2].partition("\n```")[0].splitlines()
+    assert command == ["zoo", "predict", ".", "photo.jpg"]
+    assert main([*command[1:], "--json"]) == 0
+    (answer,) = json.loads(capsys.readouterr().out)
+    names: dict[str, Any] = {}
+    exec("\n".join([*program[:-1], f"answers = {program[-1]}"]), names)
+    ((best, _),) = names["answers"]
+    assert best.label in NAMES
+    assert answer["predictions"][0]["label"] == best.label
+
+
+def test_a_run_without_held_out_data_says_that_it_is_not_known_how_good_it_is(run: zoo.Run) -> None:
+    text = run_report.render(replace(run, metrics=None))["report.md"]
+    assert "No data was held out to test the model, so this report cannot say how good it is on new data." in text
+    assert "## Results" not in text
+
+
 def test_the_parameters_that_learnt_are_counted(run: zoo.Run) -> None:
     total = run.model.count_params()
-    assert f"{total:,}, of which {total:,} learnt" in run_report.render(run)["report.md"]
+    assert f"{total:,}, of which {total:,} were trained" in run_report.render(run)["report.md"]
     phases = [{"trainable": ("predictions",)}, {"trainable": ("predictions", "hidden2")}]
     last = 8 * 1 + 1  # of two classes one unit
     outputs = run.model.get_layer("predictions").kernel.shape[1]
@@ -167,151 +204,5 @@ def test_a_training_that_was_stopped_in_its_first_epoch_has_a_report_without_cur
     assert set(drawn) == {"confusion.png", "calibration.png", "mistakes.png", "predictions.png"}
     stopped = replace(run, history=[], pictures=drawn, info={**run.info, "interrupted": True})
     text = run_report.render(stopped)["report.md"]
-    assert "| interrupted | before the last epoch was done |" in text
+    assert "| interrupted | yes, before the last epoch had finished |" in text
     assert "curves.png" not in text
-
-
-# -- the blocks of a document
-
-
-def test_blocks_are_written_as_markdown_and_as_html() -> None:
-    blocks = [
-        Heading("A *title*", 1),
-        Paragraph(("see ", Code("a`b|c"), " and ", Strong("this"))),
-        Items(("one", Code("two"))),
-        Grid(("", "n"), (("x|y", Code("p|q")),)),
-        Snippet("if a < b:\n    pass", "python"),
-    ]
-    assert markdown(blocks) == (
-        "# A \\*title\\*\n\n"
-        "see `` a`b\\|c `` and **this**\n\n"
-        "- one\n- `two`\n\n"
-        "|  | n |\n| --- | --- |\n| x\\|y | `p\\|q` |\n\n"
-        "```python\nif a < b:\n    pass\n```\n"
-    )
-    text = page("<t>", blocks, {})
-    assert "<title>&lt;t&gt;</title>" in text
-    assert "<h1>A *title*</h1>\n<p>see <code>a`b|c</code> and <strong>this</strong></p>" in text
-    assert "<pre>if a &lt; b:\n    pass</pre>" in text
-    assert Page(text).cells == ["x|y", "p|q"]
-
-
-# -- pictures
-
-
-def size_of(png: bytes) -> tuple[int, int]:
-    image = Image.open(io.BytesIO(png))
-    image.load()
-    return image.size
-
-
-def colours_of(png: bytes) -> set[tuple[int, ...]]:
-    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).reshape(-1, 3)
-    return set(map(tuple, np.unique(pixels, axis=0).tolist()))
-
-
-def counted(classes: int) -> dict[str, dict[str, int]]:
-    return {f"class {n}": {f"class {n}": 9, f"class {(n + 1) % classes}": 1} for n in range(classes)}
-
-
-def test_a_confusion_matrix_grows_with_its_classes_and_gives_way_to_pairs() -> None:
-    sizes = [size_of(plots.confusion(counted(classes), "title")) for classes in (2, 10, 30, 50, 51, 1000)]
-    assert sizes[0][0] < sizes[1][0] < sizes[2][0] < sizes[3][0]
-    assert sizes[3][0] < 2_000
-    assert sizes[4] == pytest.approx(sizes[5], abs=40)  # as many pairs as can be read
-
-
-def darkest(png: bytes, **box: slice) -> int:
-    pixels = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
-    return int(pixels[box.get("rows", slice(None)), box.get("columns", slice(None))].min())
-
-
-def test_a_title_stays_inside_a_narrow_picture() -> None:
-    title = "mobilenet_v3_large_minimalistic_075 on holidays_of_the_whole_family, validation samples"
-    examples = [plots.Example(Image.new("RGB", (64, 64), "white"), "cat", "cat", 0.9)]
-    drawn = {
-        "confusion": plots.confusion({"a": {"a": 1}, "b": {"b": 1}}, title),
-        "sheet": plots.contact_sheet(examples, title),
-        "pairs": plots.confusion(counted(51), title * 2),
-        "bars": plots.class_bars({"a": 0.5}, title),
-    }
-    for name, png in drawn.items():
-        assert darkest(png, rows=slice(0, 30)) < 100, name
-        assert darkest(png, columns=slice(-3, None)) > 200, name
-    one_line = plots.contact_sheet(examples, "title")
-    assert size_of(drawn["sheet"])[1] > size_of(one_line)[1] + 20
-
-
-def test_of_a_long_name_the_probability_is_still_written() -> None:
-    sheets = [
-        plots.contact_sheet([plots.Example(Image.new("L", (9, 9)), "a" * 90, "a" * 90, share)], "title")
-        for share in (0.5, 0.9)
-    ]
-    assert sheets[0] != sheets[1]
-
-
-def test_names_of_any_script_and_with_dollars_are_drawn_without_complaint() -> None:
-    names = ("日本の犬", "größter Käfer ☃", "$x_{$", "हिन्दी")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        plots.confusion({name: {name: 1} for name in names}, "cost in $_{$")
-        plots.class_bars(dict.fromkeys(names, 0.5), "title")
-        plots.scatter(np.arange(3.0), np.arange(3.0), "$ per m^2 $_", "title")
-
-
-def test_of_one_epoch_no_half_is_marked_on_the_axis() -> None:
-    history = [{"epoch": 1, "phase": "features", "loss": 0.5, "accuracy": 0.9}]
-    figures = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plots, "_png", lambda figure: figures.append(figure) or b"")
-        plots.curves(history)
-    assert [tick for tick in figures[0].axes[0].get_xticks() if 0.5 <= tick <= 1.5] == [1]
-
-
-def test_a_prediction_outside_the_datas_classes_gets_a_column() -> None:
-    alone = plots.confusion({"cat": {"cat": 3}, "dog": {"dog": 3}}, "title")
-    beside = plots.confusion({"cat": {"cat": 3}, "dog": {"dog": 2, "wolf": 1}}, "title")
-    assert alone != beside
-    assert size_of(plots.confusion({"cat": {"cat": 5}}, "one class"))[0] > 200
-
-
-def test_of_the_curves_the_best_epoch_is_marked() -> None:
-    history = [
-        {"epoch": epoch, "phase": "head", "loss": 1 / epoch, "accuracy": 0.5, "val_loss": loss, "val_accuracy": 0.5}
-        for epoch, loss in enumerate((3.0, 1.0, 2.0), 1)
-    ]
-    assert plots.curves(history) == plots.curves(history)
-    assert plots.curves(history) != plots.curves([*history[:2], {**history[2], "val_loss": 0.5}])
-    assert size_of(plots.curves(history[:1])) == size_of(plots.curves(history))
-    resumed = [{**record, "phase": "fine tuning"} if record["epoch"] > 1 else record for record in history]
-    assert plots.curves(resumed) != plots.curves(history)
-
-
-def test_of_a_search_for_a_rate_what_was_chosen_is_marked() -> None:
-    rates = np.geomspace(1e-6, 1, 50)
-    losses = np.concatenate([np.linspace(2, 1, 45), [3, 9, 70, 900, np.inf]])
-    one, other = (plots.rate_search(rates, losses, rate) for rate in (1e-3, 1e-2))
-    assert size_of(one) == size_of(other)
-    assert one != other
-
-
-def test_the_reliability_diagram_shows_the_distance_from_the_diagonal() -> None:
-    empty = [Bin(0, 0.0, 0.0)] * 15
-    sure = plots.calibration([*empty[:-1], Bin(10, 0.97, 0.97)], 0.0, "title")
-    proud = plots.calibration([*empty[:-1], Bin(10, 0.97, 0.3)], 0.67, "title")
-    assert size_of(sure) == size_of(proud)
-    orange = (224, 123, 26)
-    assert orange in colours_of(proud)
-    area = [np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in (sure, proud)]
-    blue = [int((each == (31, 111, 180)).all(axis=2).sum()) for each in area]
-    assert blue[0] > 2.5 * blue[1]
-
-
-def test_grids_show_every_filter_and_the_liveliest_maps() -> None:
-    rng = np.random.default_rng(0)
-    assert size_of(plots.filter_grid(rng.normal(size=(3, 3, 3, 8)).astype(np.float32), "title"))[0] > 300
-    maps = np.zeros((7, 7, 100), np.float32)
-    maps[0, 0, 30:40] = 1
-    drawn = plots.map_grid(maps, "title")
-    assert (253, 231, 36) in colours_of(drawn)  # the end of the scale: the maps that vary are among the 64
-    assert plots.map_grid(maps * 5, "title") == drawn

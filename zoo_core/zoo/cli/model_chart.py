@@ -32,7 +32,7 @@ def draw_models(names: list[str], entries: list[Entry[ModelSpec]], path: Path) -
         return
     (classes, _), *_ = Counter(weights.classes for weights in figures.values()).most_common(1)
 
-    from zoo.reporting.plots import Cost, accuracy_against_cost
+    from zoo.reporting.model_chart import Cost, accuracy_against_cost
 
     drawn = [
         Cost(

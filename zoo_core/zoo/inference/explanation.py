@@ -19,7 +19,7 @@ from zoo.inference.loaded_model import LoadedModel, load_model
 from zoo.models.build_info import is_linear
 from zoo.models.feature_maps import features
 from zoo.models.graph import Node, nodes_of
-from zoo.reporting import plots
+from zoo.reporting import image_grids
 from zoo.specs import Preprocessing
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ class Explanation:
 
     def overlay(self, strength: float = 0.6) -> Image.Image:
         """Return the photograph with the heat over it, as a picture of the same size; 0 shows none of the heat."""
-        return plots.heat_over(self.image, self.heatmap, strength)
+        return image_grids.heat_over(self.image, self.heatmap, strength)
 
     def png(self) -> bytes:
         """Return a PNG of the photograph beside the one with the heat over it."""
         said = f"{self.value:g}" if self.probability is None else f"{self.probability:.1%}"
-        return plots.side_by_side(
+        return image_grids.side_by_side(
             self.image, self.overlay(), f"{self.label} ({said})", f"layer {self.layer}", self.seen
         )
 
@@ -71,7 +71,7 @@ class FeatureMaps:
 
     def png(self) -> bytes:
         """Return a PNG of the maps, each scaled to its own extremes."""
-        return plots.map_grid(self.values, f"feature maps of {self.layer}")
+        return image_grids.map_grid(self.values, f"feature maps of {self.layer}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Filters:
 
     def png(self) -> bytes:
         """Return a PNG of the kernels, each scaled to its own extremes."""
-        return plots.filter_grid(self.values, f"filters of {self.layer}")
+        return image_grids.filter_grid(self.values, f"filters of {self.layer}")
 
 
 def explain(

@@ -1,35 +1,28 @@
-"""What a person reads of a run: the report in words and tables, and its drawings."""
+"""The report of a run: what was trained, how, and how well, in words, tables and drawings."""
 
 from __future__ import annotations
 
-import json
-import os
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from zoo.reporting import documents
 from zoo.reporting.documents import Block, Code, Figure, Grid, Heading, Items, Paragraph, Snippet, Strong, Words
-from zoo.runs.folder import RECORD
+from zoo.reporting.recipe import recipe_of
 from zoo.runs.metrics import Metrics, readable
 
 if TYPE_CHECKING:
     from zoo.runs.run import Run
 
+#: The classes with the lowest recall that the report lists.
 _MOST_CLASSES = 50
 
 
-# -- drawings
-
-
-# -- the report
-
-
 def render(run: Run) -> dict[str, str]:
-    """Return the run's report by file name: in Markdown, with the pictures beside it, and as one HTML file."""
+    """Return the report by file name: as Markdown, which shows the PNG files beside it, and as one HTML file.
+
+    The report does not mention the run's own folder, so it stays right when the folder is renamed, copied or moved.
+    """
     blocks = _report(run)
     return {
         "report.md": documents.markdown(blocks),
@@ -46,20 +39,29 @@ def _report(run: Run) -> list[Block]:
         Paragraph(info["data"]["description"]),
         Heading("Training"),
         *_training(run),
-        *_figure(run, "curves.png", f"loss and {_measure(run)} over the epochs, in training and in validation"),
-        *_figure(run, "learning_rate.png", "the loss at each learning rate that was tried"),
+        *_figure(run, "curves.png", f"Loss and {_measure(run)} over the epochs, for training and validation"),
+        *_figure(run, "learning_rate.png", "Loss at each learning rate that was tried"),
         *_epochs(run.history),
-        Heading("To do it again"),
-        *_again(run),
-        Heading("Weights it began with"),
+        Heading("Train it again"),
+        Paragraph(
+            ("Save this recipe as ", Code("recipe.toml"), ", then run ", Code("zoo train --recipe recipe.toml"), ":")
+        ),
+        Snippet(recipe_of(run), "toml"),
+        Heading("Initial weights"),
         _weights(run),
         *_results(run),
         *_mistakes(run),
-        *_figure(run, "predictions.png", "held-out samples and what was predicted of them"),
-        Heading("To predict"),
-        *_next(run),
-        Heading("Made with"),
-        Grid(("what", "version"), (*info["versions"].items(), (f"{run.build.qualified} (plugin)", run.build.version))),
+        *_figure(
+            run,
+            "predictions.png",
+            f"Predictions for {'held-out' if run.metrics else 'training'} samples",
+        ),
+        Heading("Predict with this model"),
+        *_predict(run),
+        Heading("Versions"),
+        Grid(
+            ("software", "version"), (*info["versions"].items(), (f"{run.build.qualified} (plugin)", run.build.version))
+        ),
     ]
 
 
@@ -73,7 +75,7 @@ def _figure(run: Run, file: str, caption: str) -> list[Block]:
 
 def _summary(run: Run) -> Words:
     if run.metrics is None:
-        return "Nothing was held out, so nothing is known of how well it does on new data."
+        return "No data was held out to test the model, so this report cannot say how good it is on new data."
     return Strong(f"{run.metrics}.")
 
 
@@ -83,28 +85,29 @@ def _training(run: Run) -> list[Block]:
     counts = info["parameters"]
     rows: list[tuple[Words, ...]] = [
         ("model", (Code(run.build.qualified), f", input {_shape(run.build.options['input_shape'])}")),
-        ("parameters", f"{counts['total']:,}, of which {counts['trained']:,} learnt"),
+        ("parameters", f"{counts['total']:,}, of which {counts['trained']:,} were trained"),
         ("strategy", (Code(strategy["name"]), f" ({options})" if options else "")),
         ("head", info["head"]),
         *([("warning", info["warning"])] if info.get("warning") else []),
         *([("options", _options(info["training"]))] if info.get("training") else []),
-        *([("interrupted", "before the last epoch was done")] if info.get("interrupted") else []),
+        *([("interrupted", "yes, before the last epoch had finished")] if info.get("interrupted") else []),
         ("batch size", str(info["batch_size"])),
         ("seed", str(info["seed"])),
-        ("time", f"{info['seconds']['training']:.1f} s of training, {info['seconds']['total']:.1f} s in all"),
+        ("time", f"{info['seconds']['training']:.1f} s for training, {info['seconds']['total']:.1f} s in total"),
         *([("speed", f"{examples_per_second(run):,.0f} examples a second")] if examples_per_second(run) else []),
     ]
     phases = tuple(
         (each["name"], _layers(each["trainable"]), str(each["epochs"]), f"{each['learning_rate']:g}")
         for each in strategy["phases"]
     )
-    return [Grid(("", ""), tuple(rows)), Grid(("phase", "layers that learn", "epochs", "learning rate"), phases)]
+    return [Grid(("", ""), tuple(rows)), Grid(("phase", "trained layers", "epochs", "learning rate"), phases)]
 
 
 def examples_per_second(run: Run) -> float | None:
-    """Return how many training examples an epoch has gone through in a second, its validation included.
+    """Return how many training examples per second the epochs went through, the time for validation included.
 
-    None if no epoch was ended, or an earlier Zoo has not kept how many examples there were.
+    Returns None if no epoch was finished, or if the run is from an earlier Zoo, which did not write down the number of
+    examples.
     """
     count = run.info["data"].get("samples", {}).get("train", 0)
     seconds = sum(each["seconds"] for each in run.history)
@@ -112,7 +115,7 @@ def examples_per_second(run: Run) -> float | None:
 
 
 def _measure(run: Run) -> str:
-    """Return what is measured of an epoch besides the loss."""
+    """Return the name of the figure that each epoch has besides the loss."""
     return "mean absolute error" if any("mae" in each for each in run.history) else "accuracy"
 
 
@@ -131,14 +134,14 @@ def _epochs(history: list[dict[str, Any]]) -> list[Block]:
 
 def _weights(run: Run) -> Block:
     if run.report is None:
-        return Paragraph("None: training began from random values.")
+        return Paragraph("None: training started from random values.")
     source = Code(Path(run.report.source).name)
     lines: list[Words] = [
         (source, " (tag ", Code(run.report.tag), ")") if run.report.tag else source,
         *([f"SHA-256 {run.report.sha256}"] if run.report.sha256 else []),
-        f"{len(run.report.loaded)} variables loaded ({run.report.format}, {run.report.layout} names)",
-        *((Code(variable), f" left at its initial value: {reason}") for variable, reason in run.report.missing),
-        *((Code(array), " of the file not used") for array in run.report.unexpected),
+        f"{len(run.report.loaded)} variables were loaded from it ({run.report.format}, {run.report.layout} names)",
+        *((Code(variable), f" kept its initial value: {reason}") for variable, reason in run.report.missing),
+        *((Code(array), " in the file was not used") for array in run.report.unexpected),
     ]
     return Items(tuple(lines))
 
@@ -153,7 +156,7 @@ def _results(run: Run) -> list[Block]:
     blocks: list[Block] = [
         Heading("Results"),
         Grid((f"{metrics.count:,} {metrics.split} samples", "", "95% interval"), tuple(rows)),
-        *_figure(run, "confusion.png", "what the samples of each class were taken for"),
+        *_figure(run, "confusion.png", "Confusion matrix: the true classes against the predicted ones"),
     ]
     worst = sorted(metrics.recall.items(), key=lambda item: item[1])[:_MOST_CLASSES]
     if worst:
@@ -168,7 +171,10 @@ def _results(run: Run) -> list[Block]:
             for name, recall in worst
         )
         blocks.append(Grid(("class", "samples", "precision", "recall", "F1"), classes))
-    return [*blocks, *_figure(run, "calibration.png", "how often predictions of each probability are right")]
+    return [
+        *blocks,
+        *_figure(run, "calibration.png", "Reliability diagram: how often predictions are right, by their probability"),
+    ]
 
 
 def _interval(metrics: Metrics, figure: str) -> str:
@@ -182,18 +188,19 @@ def _mistakes(run: Run) -> list[Block]:
     rows = tuple((each.name, each.truth, each.predicted, f"{each.probability:.1%}") for each in run.metrics.mistakes)
     return [
         Heading("Worst mistakes"),
-        *_figure(run, "mistakes.png", "the wrong predictions of the highest probability"),
+        *_figure(run, "mistakes.png", "The wrong predictions with the highest probabilities"),
         Grid(("sample", "true", "predicted", "probability"), rows),
     ]
 
 
-def _next(run: Run) -> list[Block]:
-    folder = run.folder.name if run.folder else "FOLDER"
-    inputs = "rows.csv" if run.build.table else "picture.jpg"
+def _predict(run: Run) -> list[Block]:
+    file, content = ("rows.csv", "a table") if run.build.table else ("photo.jpg", "an image")
     return [
-        Paragraph("Beside this folder, in a shell or in Python:"),
-        Snippet(f"zoo predict {shlex.quote(folder)} {inputs}"),
-        Snippet(f"zoo.predict({folder!r}, {inputs!r})", "python"),
+        Paragraph(
+            ("In this folder, with ", Code(file), f" as the path of {content} of your own, in a shell or in Python:")
+        ),
+        Snippet(f"zoo predict . {file}"),
+        Snippet(f'import zoo\n\nzoo.predict(".", "{file}")', "python"),
     ]
 
 
@@ -215,66 +222,3 @@ def _layers(names: Any) -> Words:
 
 def _shape(shape: Any) -> str:
     return "x".join("any" if size is None else str(size) for size in shape)
-
-
-# -- how to do it again
-
-
-def _again(run: Run) -> list[Block]:
-    command = Code("zoo train --recipe recipe.toml")
-    return [Paragraph(("Saved as a file, this recipe is what ", command, " takes:")), Snippet(_recipe(run), "toml")]
-
-
-def _recipe(run: Run) -> str:
-    """Return what a run tells of its making, in TOML; the seeds of the data and of the training may differ."""
-    info, build, report = run.info, run.build, run.report
-    strategy, origin = info["strategy"], dict(info["data"]["origin"])
-    model, weights = build.spec.name, None
-    if report is not None and report.tag:
-        model = f"{model}.{report.tag}"
-    elif report is not None and (Path(report.source) / RECORD).is_file():
-        model = report.source
-    elif report is not None:
-        weights = report.source
-    rates = {phase["learning_rate"] for phase in strategy["phases"]}
-    shape = build.options["input_shape"]
-    top = {
-        "model": model,
-        "strategy": strategy["name"].rpartition("/")[2],
-        "weights": weights,
-        "epochs": sum(phase["epochs"] for phase in strategy["phases"]),
-        "batch_size": info["batch_size"],
-        "learning_rate": info["learning_rate"] if "learning_rate" in info else rates.pop() if len(rates) == 1 else None,
-        "seed": info["seed"],
-        **info.get("training", {}),
-    }
-    config = build.options["config"].items()
-    options = {
-        **strategy["options"],
-        "input_shape": shape if build.preprocessing and tuple(shape) != tuple(build.spec.input_shape) else None,
-        # The columns of a table are told by the data.
-        **{key: value for key, value in config if key != "columns" and value != build.spec.config.get(key)},
-    }
-    data = {"name": origin.pop("name_or_folder", info["data"]["name"]), **origin}
-    top_predictions = _toml(options)
-    parts = [_toml(top), "[data]\n" + _toml(data), f"[options]\n{top_predictions}" if top_predictions else ""]
-    return "\n\n".join(filter(None, parts))
-
-
-def _toml(values: Mapping[str, Any]) -> str:
-    """Return a line for each value; TOML has none for None."""
-    return "\n".join(f"{key} = {_toml_value(value)}" for key, value in values.items() if value is not None)
-
-
-def _toml_value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(str(key))} = {_toml_value(each)}" for key, each in value.items() if each is not None)
-        return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
-    if isinstance(value, os.PathLike):
-        value = os.fspath(value)
-    elif isinstance(value, (np.generic, np.ndarray)):
-        return _toml_value(value.tolist())
-    # Strings, numbers and truth values are written as in JSON.
-    return json.dumps(value, ensure_ascii=False)

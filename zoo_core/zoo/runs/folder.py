@@ -1,4 +1,4 @@
-"""The folder of a run: how it comes into being in one step, and what it says of itself without its model."""
+"""The folder of a run: creating it in one step, and reading its record without opening its model."""
 
 from __future__ import annotations
 
@@ -15,36 +15,40 @@ from zoo.errors import RunError, asked, asking
 RECORD = "run.json"
 HISTORY = "history.json"
 
-#: The layout of a run folder; one of a higher number was written by a later Zoo.
+#: The version of the layout of a run folder; a higher number was written by a later Zoo.
 FORMAT = 1
 
-#: What to do about a damaged folder.
+#: The advice for a damaged folder.
 ADVICE = "copy the folder again, or train it again"
 
 
 def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what ``run.json`` in ``folder`` holds.
+    """Return the content of ``run.json`` in ``folder``.
 
     Raises:
-        RunError: if it is no run's folder, ``run.json`` is damaged, or a later Zoo has written it.
+        RunError: if the folder is not that of a run, ``run.json`` is damaged, or it was written by a later Zoo.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         found = "it is a file" if folder.exists() else "there is no such folder"
         raise RunError(asked(), found, "pass the folder that a training was written to with out=")
     if not (folder / RECORD).is_file():
-        raise RunError(asked(), f"it holds no {RECORD}, so it is no run", "pass the folder that out= named")
+        raise RunError(
+            asked(),
+            f"it holds no {RECORD}, so it is not a run",
+            "pass the folder that a training was written to with out=",
+        )
     record = read_json(folder / RECORD)
     if not isinstance(record, dict) or not isinstance(record.get("format"), int):
-        raise RunError(asked(), f"{RECORD} is damaged (it names no format)", ADVICE)
+        raise RunError(asked(), f"{RECORD} is damaged (it does not say its format)", ADVICE)
     if record["format"] > FORMAT:
-        found = f"it has the format {record['format']}, and this Zoo reads up to {FORMAT}"
-        raise RunError(asked(), found, "install a later zoo-core")
+        found = f"its format is {record['format']}, and this version of Zoo reads formats up to {FORMAT}"
+        raise RunError(asked(), found, "install a later version of zoo-core")
     return record
 
 
 def read_json(path: Path) -> Any:
-    """Return what a file of a run's folder holds.
+    """Return the content of a JSON file in a run's folder.
 
     Raises:
         RunError: if it is missing or damaged.
@@ -58,29 +62,29 @@ def read_json(path: Path) -> Any:
 
 
 def free_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return the absolute path of a folder for a run.
+    """Return ``folder``, which a run is to be written to, as an absolute path.
 
     Raises:
-        RunError: if it exists and is not empty, or cannot be read.
+        RunError: if the folder exists and is not empty, or cannot be read.
     """
     final = absolute(folder)
     try:
         if is_free(final):
             return final
-        found = "the folder exists and is not empty" if final.is_dir() else "there is a file of that name"
+        found = "the folder exists and is not empty" if final.is_dir() else "there is a file with that name"
     except OSError as error:
         found = f"it cannot be read ({error.strerror})"
-    raise RunError(f"write the run {str(folder)!r}", found, "pass another folder, or remove it")
+    raise RunError(f"write the run {str(folder)!r}", found, "pass another folder, or remove this one")
 
 
 @contextmanager
 def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iterator[tuple[Path, Path]]:
-    """Give a temporary folder to write into, and the final path that it gets in one step if nothing fails.
+    """Give a temporary folder to write into, and the final path that it is moved to if nothing fails.
 
-    ``replace`` lets it take the place of a folder that is there, and of what processes that were killed have left.
+    With ``replace``, the new folder may take the place of an existing one and of what killed processes left behind.
 
     Raises:
-        RunError: at once if ``folder`` exists and is not empty, or cannot be created or written.
+        RunError: before anything is written, if ``folder`` exists and is not empty, or cannot be created.
     """
     final = absolute(folder) if replace else free_folder(folder)
     request = f"write the run {str(folder)!r}"
@@ -97,8 +101,8 @@ def new_folder(folder: str | os.PathLike[str], *, replace: bool = False) -> Iter
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn what the system says while a run is written into a RunError."""
+    """Turn an error of the operating system while a run is written into a RunError."""
     try:
         yield
     except OSError as error:
-        raise RunError(asked(), f"it cannot be written ({error})", "make room, or pass another folder") from error
+        raise RunError(asked(), f"it cannot be written ({error})", "free some space, or pass another folder") from error

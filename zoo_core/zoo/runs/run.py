@@ -1,4 +1,4 @@
-"""A run: what a training leaves behind, in memory and as a folder that opens again."""
+"""A run: the result of a training, in memory and as a folder that can be opened again."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from zoo.weights import load_weights
 
 MODEL = "model.keras"
 
-#: The report that people read, in two forms.
+#: The report of the run, as Markdown and as HTML.
 DOCUMENTS = ("report.md", "report.html")
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One finished training.
+    """The result of one training.
 
-    - ``model``: the trained network; it knows its preprocessing and class names;
-    - ``history``: a record for each epoch: phase, learning rate, seconds, losses, accuracies;
-    - ``report``: where the first weights came from, or None if training began from random values;
-    - ``metrics``: the figures on the test split, or else the validation split, or None if nothing was held out;
-    - ``folder``: where the run is kept, or None if it is in memory alone;
-    - ``info``: what was trained on what: data, strategy with its phases, seed, versions, seconds;
-    - ``pictures``: the drawings of the folder, as PNG bytes by file name;
-    - ``documents``: the report that people read, rendered as ``report.md`` and ``report.html``.
+    - ``model``: the trained network; Zoo knows its preprocessing and class names;
+    - ``history``: a record for each epoch, with its phase, learning rate, seconds, losses and accuracies;
+    - ``report``: where the initial weights came from, or None if training started from random values;
+    - ``metrics``: the figures on the test split or, if there is none, on the validation split; None without either;
+    - ``folder``: where the run is stored, or None if it is only in memory;
+    - ``info``: how it was trained: data, strategy with its phases, seed, versions, seconds;
+    - ``pictures``: the drawings of the run, as PNG bytes by file name;
+    - ``documents``: the report of the run by file name, ``report.md`` and ``report.html``.
     """
 
     model: keras.Model
@@ -56,15 +56,17 @@ class Run:
 
     @property
     def build(self) -> Build:
-        """What Zoo knows of the model: its record, options, preprocessing and class names."""
+        """What Zoo knows of the model: its spec, options, preprocessing and class names."""
         with asking("read a run"):
             return require_build(self.model)
 
     def save(self, folder: str | os.PathLike[str]) -> Run:
-        """Write the run to ``folder``, which must be new or empty, and return it as the run of that folder.
+        """Write the run to ``folder``, which must be new or empty, and return the run of that folder.
+
+        A run that was opened from another folder is written with all its pictures and documents.
 
         Raises:
-            RunError: if the folder holds something or cannot be written; then nothing is left of it.
+            RunError: if the folder is not empty or cannot be written; then nothing is left there.
         """
         with new_folder(folder) as (temporary, final):
             run = replace(self, folder=final)
@@ -73,7 +75,7 @@ class Run:
 
 
 def write(run: Run, folder: Path) -> None:
-    """Write everything that a run's folder holds into ``folder``."""
+    """Write all files of the run into ``folder``, which exists and is empty."""
     build = run.build
     record = {
         "format": FORMAT,
@@ -107,11 +109,11 @@ def write(run: Run, folder: Path) -> None:
 def load(folder: str | os.PathLike[str]) -> Run:
     """Open the run in ``folder``: its model with preprocessing and class names, its history, metrics and reports.
 
-    The model is built anew by its plugin and given the arrays of ``model.keras``; no code in that file is run.
+    The model is built by its plugin and then gets the arrays of ``model.keras``; no code from that file is run.
 
     Raises:
-        RunError: if it is no run's folder, something of it is missing or damaged, its model's plugin is not installed,
-            or a later Zoo has written it.
+        RunError: if the folder is not that of a run, a file is missing or damaged, the plugin of the model is not
+            installed, or the run was written by a later Zoo.
 
     >>> run = load("runs/digits")  # doctest: +SKIP
     >>> run.metrics.top1  # doctest: +SKIP
@@ -147,10 +149,10 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
 
 def to_json(content: Any) -> str:
-    """Return ``content`` as JSON; NumPy's numbers become plain ones and paths text.
+    """Return ``content`` as JSON; NumPy values become numbers or lists, and paths become text.
 
     Raises:
-        TypeError: if something in it is no data.
+        TypeError: if JSON has no form for a value.
     """
 
     def plain(value: Any) -> Any:
@@ -158,7 +160,7 @@ def to_json(content: Any) -> str:
             return value.tolist()
         if isinstance(value, os.PathLike):
             return os.fspath(value)
-        raise TypeError(f"{type(value).__name__} {value!r} is no data")
+        raise TypeError(f"JSON has no form for {value!r}, a value of type {type(value).__name__}")
 
     return json.dumps(content, indent=2, default=plain, ensure_ascii=False) + "\n"
 
@@ -171,8 +173,8 @@ def _entry(name: str, version: str) -> Entry[ModelSpec]:
         return registry.find_model(name)[0]
     except UnknownNameError as error:
         distribution = name.partition("/")[0]
-        found = f"its model {name!r} is offered by no plugin installed"
-        raise RunError(asked(), found, f"install {distribution}, version {version} or later") from error
+        found = f"no installed plugin offers its model {name!r}"
+        raise RunError(asked(), found, f"install {distribution} {version} or later") from error
 
 
 def _model(entry: Entry[ModelSpec], options: dict[str, Any], folder: Path) -> keras.Model:
@@ -184,12 +186,13 @@ def _model(entry: Entry[ModelSpec], options: dict[str, Any], folder: Path) -> ke
     except (ZooError, KeyError, TypeError) as error:
         raise RunError(asked(), f"its model cannot be restored ({error})", ADVICE) from error
     if report.missing:
-        raise RunError(asked(), f"{MODEL} lacks {report.missing[0][0]} ({report.missing[0][1]})", ADVICE)
+        variable, reason = report.missing[0]
+        raise RunError(asked(), f"{MODEL} has no values for {variable} ({reason})", ADVICE)
     return model
 
 
 def _tuples(value: Any) -> Any:
-    """Turn lists back into the tuples that they were before JSON, however deep."""
+    """Return the value with all lists turned back into the tuples that they were before JSON, at any depth."""
     if isinstance(value, list):
         return tuple(_tuples(each) for each in value)
     return {key: _tuples(each) for key, each in value.items()} if isinstance(value, dict) else value

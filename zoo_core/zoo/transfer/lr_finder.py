@@ -38,9 +38,9 @@ class Search:
 
     def picture(self) -> bytes:
         """Return the loss against the rate as a PNG."""
-        from zoo.reporting import plots
+        from zoo.reporting.training_plots import rate_search
 
-        return plots.rate_search(self.rates, self.losses, self.rate)
+        return rate_search(self.rates, self.losses, self.rate)
 
 
 def find_learning_rate(model: keras.Model, phase: Phase, data: Dataset, *, batch_size: int, seed: int) -> Search:

@@ -14,7 +14,7 @@ from zoo.data.decoding import open_image
 from zoo.inference.evaluation import OutputsOf
 from zoo.inference.loaded_model import LoadedModel
 from zoo.inference.prediction import top_predictions
-from zoo.reporting import plots
+from zoo.reporting import evaluation_plots, image_grids, training_plots
 from zoo.runs.metrics import Metrics
 from zoo.transfer.phases import ALL, leaf_layers
 
@@ -42,17 +42,19 @@ def run_pictures(
     title = f"{loaded.build.spec.name} on {dataset.name}, {part} samples"
     drawn = _predictions(loaded, dataset, samples, metrics, outputs_of, title)
     if history:  # a training that was stopped in its first epoch has none
-        drawn["curves.png"] = plots.curves(history)
+        drawn["curves.png"] = training_plots.curves(history)
     if metrics is None or loaded.is_regression:
         return drawn
-    drawn["confusion.png"] = plots.confusion(metrics.confusion, title)
-    drawn["calibration.png"] = plots.calibration(metrics.reliability, metrics.calibration_error or 0.0, title)
+    drawn["confusion.png"] = evaluation_plots.confusion(metrics.confusion, title)
+    drawn["calibration.png"] = evaluation_plots.calibration(
+        metrics.reliability, metrics.calibration_error or 0.0, title
+    )
     if metrics.mistakes and loaded.build.preprocessing is not None:
         examples = [
-            plots.Example(open_image(samples.inputs[each.sample]), each.truth, each.predicted, each.probability)
+            image_grids.Example(open_image(samples.inputs[each.sample]), each.truth, each.predicted, each.probability)
             for each in metrics.mistakes
         ]
-        drawn["mistakes.png"] = plots.contact_sheet(examples, f"{title}: the worst mistakes")
+        drawn["mistakes.png"] = image_grids.contact_sheet(examples, f"{title}: the worst mistakes")
     return drawn
 
 
@@ -79,18 +81,18 @@ def _predictions(
     if preprocessing is None and not loaded.is_regression:
         if metrics is None:
             return {}
-        return {"predictions.png": plots.class_bars(metrics.recall, f"{title}: recognised")}
+        return {"predictions.png": evaluation_plots.class_bars(metrics.recall, f"{title}: recall of each class")}
     count = min(_POINTS if preprocessing is None else _PICTURES, len(samples))
     # Evenly spaced, so that samples that lie class by class show every class.
     indices = np.linspace(0, len(samples) - 1, count).astype(np.intp)
     chosen, outputs = samples.take(indices), outputs_of(indices)
     if loaded.is_regression:
         target = dataset.table.target if dataset.table else "value"
-        return {"predictions.png": plots.scatter(chosen.labels, np.ravel(outputs), target, title)}
+        return {"predictions.png": evaluation_plots.scatter(chosen.labels, np.ravel(outputs), target, title)}
     examples = [
-        plots.Example(open_image(picture), dataset.class_names[label], best.label, best.probability or 0.0)
+        image_grids.Example(open_image(picture), dataset.class_names[label], best.label, best.probability or 0.0)
         for picture, label, (best, *_) in zip(
             chosen.inputs, chosen.labels, top_predictions(loaded, outputs, top=1), strict=True
         )
     ]
-    return {"predictions.png": plots.contact_sheet(examples, title)}
+    return {"predictions.png": image_grids.contact_sheet(examples, title)}
