@@ -96,15 +96,15 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[object]], list[str]]] = {
     "empty folder": (lambda p: [*TRAIN, p], [str, "the folder is empty"]),
     "folder with one class": (
         lambda p: [*TRAIN, photographs(p, "cats")],
-        ["there is one class only, 'cats'", "add a folder for each further class"],
+        ["there is only one class, 'cats'", "add a folder for each further class"],
     ),
     "folder of loose photographs": (
         lambda p: [*TRAIN, photographs(p, "cats") / "cats"],
-        ["it holds 6 loose pictures and no class folder"],
+        ["it holds 6 images, but no class folders"],
     ),
     "corrupt JPEG, refused": (
         lambda p: [*TRAIN, corrupt_photograph(p), "--on-error", "refuse"],
-        ["1 files are no whole pictures", "cats/0.jpg"],
+        ["1 file is not a complete image", "cats/0.jpg"],
     ),
     "corrupt JPEG to predict": (
         lambda p: ["predict", "lenet5.digits_0_4", corrupt_photograph(p) / "cats" / "0.jpg"],

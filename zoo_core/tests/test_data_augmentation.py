@@ -112,7 +112,7 @@ def test_opacity_moves_with_the_picture_and_has_no_colour() -> None:
 
 def test_grey_pictures_have_no_hue() -> None:
     assert changed(Augmentation(contrast=0.3, noise=0.1), pictures(channels=1)).shape == (40, 12, 16, 1)
-    with pytest.raises(ArgumentError, match="the pictures are grey"):
+    with pytest.raises(ArgumentError, match="the images are grey"):
         augmenter(Augmentation(hue=0.1), 1)
 
 
@@ -130,7 +130,7 @@ def test_threads_do_not_draw_from_each_others_seeds() -> None:
     [
         ({"flip": "horizontl"}, "did you mean 'horizontal'"),
         ({"rotaton": 10}, "did you mean 'rotation'"),
-        ({"rotation": 181}, "rotation is degrees from 0 to 180"),
+        ({"rotation": 181}, "rotation is a number of degrees from 0 to 180"),
         ({"zoom": -0.1}, "zoom is a share from 0 to 0.9"),
         ({"noise": "much"}, "noise is a share"),
         ({"shift": True}, "shift is a share"),
@@ -269,7 +269,7 @@ def test_what_cannot_be_written_leaves_nothing(folder: Path, tmp_path: Path, mon
             augment_folder(folder, out, standard)
     with pytest.raises(ArgumentError, match="0 copies"):
         augment_folder(folder, tmp_path / "more", standard, copies=0)
-    with pytest.raises(ArgumentError, match="nothing is to be changed"):
+    with pytest.raises(ArgumentError, match="the augmentation changes nothing"):
         augment_folder(folder, tmp_path / "more", Augmentation())
     with pytest.raises(DataError, match="no such folder"):
         augment_folder(tmp_path / "gone", tmp_path / "more", standard)

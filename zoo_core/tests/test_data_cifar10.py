@@ -125,7 +125,7 @@ def test_pictures_of_another_size_or_a_class_without_any_are_refused(tmp_path: P
         load_data("cifar10", path=tmp_path / "large")
     write_pictures(tmp_path / "cifar", 1, 1)
     shutil.rmtree(tmp_path / "cifar" / "train" / "frog")
-    with pytest.raises(DataError, match="train has no pictures of frog"):
+    with pytest.raises(DataError, match="train has no images of frog"):
         load_data("cifar10", path=tmp_path / "cifar")
 
 
@@ -145,8 +145,8 @@ def test_other_files_and_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "page.tar.gz").write_text("<html>")
     (tmp_path / "other").mkdir()
     for name, found in (
-        ("cut.tar.gz", "no whole archive"),
-        ("page.tar.gz", "no whole archive"),
+        ("cut.tar.gz", "not a complete archive"),
+        ("page.tar.gz", "not a complete archive"),
         ("gone", "no such file"),
         ("other", "it holds no test and no train"),
     ):

@@ -121,7 +121,7 @@ def test_corrupt_and_foreign_files_are_named_and_skipped(tmp_path: Path) -> None
     reasons = {each.path.name: each.reason for each in data.skipped}
     assert reasons.keys() == {"cut.jpg", "empty.png", "notes.txt", "gone.jpg", "loose.jpg"}
     assert "truncated" in reasons["cut.jpg"].lower()
-    assert reasons["gone.jpg"] == "it is a link to nothing"
+    assert reasons["gone.jpg"] == "it is a link to a file that does not exist"
     assert len(data.train) + len(data.validation) == 20
     assert "5 files skipped" in data.describe()
 
@@ -141,7 +141,7 @@ def test_damaged_files_are_refused_as_asked_the_first_ten_by_name(tmp_path: Path
 def test_a_pipe_among_the_pictures_does_not_hang(tmp_path: Path) -> None:
     draw_classes(tmp_path)
     os.mkfifo(tmp_path / "cat" / "pipe.jpg")
-    assert [each.reason for each in load_data(tmp_path).skipped] == ["it is no regular file"]
+    assert [each.reason for each in load_data(tmp_path).skipped] == ["it is not a regular file"]
 
 
 def test_a_bomb_among_the_pictures_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ def test_given_parts_that_share_pictures_are_noted(tmp_path: Path) -> None:
 def test_a_picture_in_two_classes_is_noted(tmp_path: Path) -> None:
     draw_classes(tmp_path, 4)
     shutil.copy(tmp_path / "cat" / "0.jpg", tmp_path / "dog" / "cat.jpg")
-    assert load_data(tmp_path, validation=0).notes == ("1 pictures lie in more than one class folder",)
+    assert load_data(tmp_path, validation=0).notes == ("1 image is in more than one class folder",)
 
 
 def test_a_class_without_validation_samples_is_noted(tmp_path: Path) -> None:
@@ -200,10 +200,10 @@ def test_folders_that_are_no_dataset_are_refused(tmp_path: Path) -> None:
     refused(tmp_path / "empty", "the folder is empty")
     refused(tmp_path / "gone", "no such folder")
     draw(tmp_path / "loose" / "1.jpg", 1)
-    refused(tmp_path / "loose", "1 loose pictures and no class folder")
-    refused(draw_classes(tmp_path / "one", 2, ("cat",)), "one class only, 'cat'")
+    refused(tmp_path / "loose", "it holds 1 images, but no class folders")
+    refused(draw_classes(tmp_path / "one", 2, ("cat",)), "there is only one class, 'cat'")
     (draw_classes(tmp_path / "hollow", 2) / "emu").mkdir()
-    refused(tmp_path / "hollow", "hollow/emu' holds no picture")
+    refused(tmp_path / "hollow", "hollow/emu' holds no images")
     (tmp_path / "hollow" / "emu" / "egg.jpg").write_text("<html>")
     refused(tmp_path / "hollow", "no file of the class folder .*egg.jpg")
     refused(tmp_path / "loose" / "1.jpg", "neither a folder nor a .csv file")
@@ -268,10 +268,10 @@ def test_the_names_of_all_classes_are_read_as_keras_writes_them(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("table", "found"),
     [
-        ("picture,class_index\n0.jpg,1\n", "labels.csv has the columns picture, class_index, and not file"),
+        ("picture,class_index\n0.jpg,1\n", "labels.csv has the columns picture, class_index, but not file"),
         ("file,class_index\n0.jpg,hen\n", "labels.csv gives '0.jpg' the class_index 'hen'"),
         ("file,class_index\n0.jpg,-1\n", "labels.csv gives '0.jpg' the class_index '-1'"),
-        ("file,class_index\nno.jpg,1\n", "no file of labels.csv is a whole picture"),
+        ("file,class_index\nno.jpg,1\n", "no file that labels.csv names is a complete image"),
     ],
 )
 def test_a_table_that_does_not_say_what_is_on_the_pictures_is_refused(tmp_path: Path, table: str, found: str) -> None:
@@ -290,7 +290,7 @@ def test_names_of_classes_in_another_form_are_refused(tmp_path: Path, names: str
 def test_an_index_beyond_the_named_classes_is_refused(tmp_path: Path) -> None:
     label(tmp_path, "file,class_index\n0.jpg,1\n", 1)
     (tmp_path / "class_index.json").write_text('{"0": ["n01", "hen"]}')
-    with pytest.raises(DataError, match=r"class_index 1, and class_index\.json names 1 classes"):
+    with pytest.raises(DataError, match=r"class_index 1, but class_index\.json names 1 classes"):
         load_data(tmp_path)
 
 
@@ -298,7 +298,7 @@ def test_labelled_pictures_that_are_damaged_are_skipped_or_refused(tmp_path: Pat
     label(tmp_path, "file,class_index\n0.jpg,0\n1.jpg,1\n", 2)
     (tmp_path / "1.jpg").write_bytes(b"no picture")
     assert [each.path.name for each in load_data(tmp_path).skipped] == ["1.jpg"]
-    with pytest.raises(DataError, match="1 files are no whole pictures"):
+    with pytest.raises(DataError, match="1 file is not a complete image"):
         load_data(tmp_path, on_error="refuse")
 
 

@@ -62,7 +62,7 @@ def test_classes_are_kept_in_the_order_asked() -> None:
         (("1",), "two or more different"),
         (("1", "1"), "two or more different"),
         ("12", "not a list of class names"),
-        (3, "takes no 'classes'"),
+        (3, "does not take 'classes'"),
     ],
 )
 def test_classes_that_are_not_there_are_refused(classes: object, found: str) -> None:
@@ -84,7 +84,7 @@ def test_synthetic_images_are_learnable_and_as_asked() -> None:
     centres = np.stack([data.train.inputs[data.train.labels == label].mean(0) for label in range(3)])
     distances = ((data.validation.inputs[:, None] - centres[None]) ** 2).mean((2, 3, 4))
     assert (distances.argmin(1) == data.validation.labels).all()
-    with pytest.raises(ArgumentError, match="each of two classes"):
+    with pytest.raises(ArgumentError, match="at least two classes"):
         load_data("synthetic_images", classes=1)
 
 
@@ -109,15 +109,15 @@ def test_a_name_goes_before_a_folder_of_that_name(tmp_path: Path, monkeypatch: p
 
 
 def test_an_unknown_option_is_refused_with_the_nearest() -> None:
-    with pytest.raises(ArgumentError, match=r"takes no 'validatoin' but .*; did you mean 'validation'"):
+    with pytest.raises(ArgumentError, match=r"does not take 'validatoin'; it takes .*; did you mean 'validation'"):
         load_data("digits", validatoin=0.1)
-    with pytest.raises(ArgumentError, match="names a second place"):
+    with pytest.raises(ArgumentError, match="is given as well"):
         load_data(".", path="there")
 
 
 def test_a_missing_path_is_asked_for() -> None:
     with pytest.raises(
-        ArgumentError, match=r"it needs path; pass path=, or put it at .*california_housing; .*housing\.csv"
+        ArgumentError, match=r"it needs path; pass path=, or put the data at .*california_housing; .*housing\.csv"
     ):
         load_data("california_housing")
     with pytest.raises(ArgumentError, match=r"it needs path; pass path=$"):

@@ -56,14 +56,14 @@ def test_targets_of_a_regression_are_split_as_one() -> None:
 @pytest.mark.parametrize(
     ("validation", "test", "seed", "found"),
     [
-        (1.0, 0, 0, "validation is no fraction"),
-        (-0.1, 0, 0, "validation is no fraction"),
-        (True, 0, 0, "validation is no fraction"),
-        (float("nan"), 0, 0, "validation is no fraction"),
-        (0, "a", 0, "test is no fraction"),
-        (0.5, 0.5, 0, "nothing to train on"),
-        (0.2, 0, -1, "the seed is no integer"),
-        (0.2, 0, 1.5, "the seed is no integer"),
+        (1.0, 0, 0, "validation is not a number from 0"),
+        (-0.1, 0, 0, "validation is not a number from 0"),
+        (True, 0, 0, "validation is not a number from 0"),
+        (float("nan"), 0, 0, "validation is not a number from 0"),
+        (0, "a", 0, "test is not a number from 0"),
+        (0.5, 0.5, 0, "add up to 1, which leaves no samples for training"),
+        (0.2, 0, -1, "the seed is not a non-negative integer"),
+        (0.2, 0, 1.5, "the seed is not a non-negative integer"),
     ],
 )
 def test_what_cannot_split_is_refused(validation: object, test: object, seed: object, found: str) -> None:

@@ -1,4 +1,4 @@
-"""Random changes to pictures that leave their class as it is, so that a network learns more from the same data."""
+"""Random changes to images that do not change their class, so that a network learns more from the same data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from zoo.errors import ArgumentError, did_you_mean
 
 FLIPS = ("horizontal", "vertical", "both")
 
-#: From pixels ``(N, H, W, C)`` and the seed of their batch to float32 pixels from 0 to 255.
+#: Takes pixels ``(N, H, W, C)`` and the seed of their batch, and returns float32 pixels from 0 to 255.
 Augment: TypeAlias = Callable[[NDArray[np.uint8], Sequence[int]], NDArray[np.float32]]
 
-#: The most that each field may be; all begin at 0, which is off.
+#: The largest value of each field; the smallest is 0, which turns it off.
 _MOST = {
     "rotation": 180,
     "zoom": 0.9,
@@ -33,22 +33,22 @@ _MOST = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far pictures are changed at random; all is off unless given.
+    """How far images are changed at random. Every change is off unless a value is given.
 
-    - ``flip``: ``"horizontal"``, ``"vertical"`` or ``"both"``, each with a probability of a half;
-    - ``rotation``: up to so many degrees to either side;
-    - ``zoom``: up to this share larger or smaller;
-    - ``shift``: up to this share of the height and of the width;
-    - ``crop``: up to this share of each side is cut away, anywhere, and the rest brought to the full size;
-    - ``contrast``: the distance from the mean changes by up to this share;
-    - ``brightness``: up to this share of the range of values is added or taken;
-    - ``saturation`` and ``hue``: as far as Keras' layers of these names go at 1; of pictures in colour alone;
+    - ``flip``: ``"horizontal"``, ``"vertical"`` or ``"both"``, each with a probability of one half;
+    - ``rotation``: by up to this many degrees in either direction;
+    - ``zoom``: larger or smaller by up to this share;
+    - ``shift``: by up to this share of the height and of the width;
+    - ``crop``: up to this share of each side is cut off, at a random place, and the rest is resized to the full size;
+    - ``contrast``: the distance of each value from the mean is changed by up to this share;
+    - ``brightness``: up to this share of the range of values is added or subtracted;
+    - ``saturation`` and ``hue``: at 1 the largest change of the Keras layers of these names; for colour images only;
     - ``noise``: the standard deviation of Gaussian noise, as a share of the range of values.
 
-    What comes in from outside the border is the picture mirrored.
+    Where an image is moved, the area beyond its border is filled with its mirror image.
 
     Raises:
-        ArgumentError: if a value is out of its range.
+        ArgumentError: if a value is outside its range.
 
     >>> Augmentation(flip="horizontal", rotation=10).as_dict()
     {'flip': 'horizontal', 'rotation': 10}
@@ -67,28 +67,28 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         if self.flip not in (None, *FLIPS):
-            found = f"a flip is {', '.join(FLIPS)}"
+            found = f"the flips are {', '.join(FLIPS)}"
             advice = did_you_mean(str(self.flip), FLIPS) or "choose one of these"
             raise ArgumentError(f"augment with flip={self.flip!r}", found, advice)
         for name, most in _MOST.items():
             value = getattr(self, name)
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not is_number or not 0 <= value <= most:
-                unit = "degrees" if name == "rotation" else "a share"
-                found = f"{name} is {unit} from 0 to {most}"
-                raise ArgumentError(f"augment with {name}={value!r}", found, "pass such a number")
+                what = "a number of degrees" if name == "rotation" else "a share"
+                found = f"{name} is {what} from 0 to {most}"
+                raise ArgumentError(f"augment with {name}={value!r}", found, "pass a number in this range")
 
     @classmethod
     def standard(cls) -> Augmentation:
-        """Return what suits most photographs: flips, and a little of rotation, zoom, shift and contrast."""
+        """Return changes that suit most photographs: flips, and a little rotation, zoom, shift and contrast."""
         return cls(flip="horizontal", rotation=15, zoom=0.1, shift=0.1, contrast=0.1)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Augmentation:
-        """Return the augmentation that :meth:`as_dict`, or a person, has written.
+        """Return the augmentation with these values, as :meth:`as_dict` or a person has written them.
 
         Raises:
-            ArgumentError: if it is no such mapping, there is no such key, or a value is out of its range.
+            ArgumentError: if ``values`` is not a mapping, has an unknown key, or has a value outside its range.
         """
         if not isinstance(values, Mapping):
             advice = "pass True for the usual ones, or {'flip': 'horizontal', 'rotation': 15}, for example"
@@ -96,12 +96,12 @@ class Augmentation:
         names = [each.name for each in fields(cls)]
         for key in values:
             if key not in names:
-                advice = did_you_mean(key, names) or "leave it away"
-                raise ArgumentError(f"augment with {key!r}", f"what there is is {', '.join(names)}", advice)
+                advice = did_you_mean(key, names) or "leave it out"
+                raise ArgumentError(f"augment with {key!r}", f"the changes are {', '.join(names)}", advice)
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what is not off, as JSON and TOML take it."""
+        """Return the values that are not off, in types that JSON and TOML can hold."""
         return {key: value for key, value in asdict(self).items() if value}
 
     @property
@@ -111,29 +111,29 @@ class Augmentation:
 
     @property
     def moves(self) -> bool:
-        """Whether it changes where things are, and not their colours alone."""
+        """Whether it moves pixels, and does not only change colours."""
         return bool(self.flip or self.rotation or self.zoom or self.shift or self.crop)
 
 
 def augmenter(augmentation: Augmentation, channels: int) -> Augment:
-    """Return the function that changes batches of pictures of so many channels, on the CPU; opacity only moves.
+    """Return the function that changes batches of images with this many channels, on the CPU.
 
-    The same pixels and seed give the same result. All that moves a picture is one affine map, for one interpolation
-    costs less and blurs less than one for each of Keras' layers; the colours are changed by these.
+    The same pixels and seed give the same result. All changes that move pixels are combined in one affine map, because
+    a single interpolation is faster and blurs less than one for each of Keras' layers. Keras' layers change the
+    colours. Opacity is moved, but is not treated as a colour.
 
     Raises:
-        ArgumentError: if the colours of grey pictures are to change.
+        ArgumentError: if the saturation or hue of grey images is to be changed.
     """
     import keras
     import tensorflow as tf
 
     if channels < 3 and (augmentation.saturation or augmentation.hue):
-        found = "the pictures are grey"
-        raise ArgumentError("augment saturation and hue", found, "leave these two away")
+        raise ArgumentError("augment saturation and hue", "the images are grey", "leave out these two")
     with tf.device("CPU"):
         layers = _colour_layers(augmentation)
     generators = [getattr(layer, "seed_generator", None) or layer.generator for layer in layers]
-    lock = Lock()  # two batches at once would draw from each other's seeds
+    lock = Lock()  # without it, two batches at the same time would use each other's seeds
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
@@ -165,7 +165,7 @@ def augmenter(augmentation: Augmentation, channels: int) -> Augment:
 
 
 def _colour_layers(augmentation: Augmentation) -> list[Any]:
-    """Return Keras' layers for colours from 0 to 1."""
+    """Return the Keras layers that change colours from 0 to 1."""
     from keras import layers
 
     whole = (0.0, 1.0)
@@ -175,7 +175,7 @@ def _colour_layers(augmentation: Augmentation) -> list[Any]:
     if augmentation.contrast:
         found.append(layers.RandomContrast(augmentation.contrast, value_range=whole))
     if augmentation.saturation:
-        half = augmentation.saturation / 2  # 0.5 is what leaves a picture as it is
+        half = augmentation.saturation / 2  # at 0.5 the layer leaves an image as it is
         found.append(layers.RandomSaturation((0.5 - half, 0.5 + half), value_range=whole))
     if augmentation.hue:
         found.append(layers.RandomHue(augmentation.hue, value_range=whole))
@@ -185,9 +185,9 @@ def _colour_layers(augmentation: Augmentation) -> list[Any]:
 
 
 def _maps(augmentation: Augmentation, shape: tuple[int, ...], random: np.random.Generator) -> NDArray[np.float32]:
-    """Return, for each picture, the affine map from where a pixel goes to where it comes from.
+    """Return, for each image, the affine map from the place of a pixel in the result to its place in the original.
 
-    The eight numbers are those of ``keras.ops.image.affine_transform``.
+    Its eight numbers are those that ``keras.ops.image.affine_transform`` takes.
     """
     count, height, width = shape[:3]
 
@@ -202,13 +202,13 @@ def _maps(augmentation: Augmentation, shape: tuple[int, ...], random: np.random.
     angle = np.radians(uniform(augmentation.rotation))
     cut = uniform(augmentation.crop, low=0)
     scale = (1 - cut) / (1 + uniform(augmentation.zoom))
-    # A crop may lie anywhere that does not leave the picture: half of what was cut away, to either side.
+    # A crop stays inside the image if it is moved by at most half of what was cut off, in either direction.
     across = width * (uniform(augmentation.shift) + uniform(1) * cut / 2)
     down = height * (uniform(augmentation.shift) + uniform(1) * cut / 2)
     sine, cosine = np.sin(angle) * scale, np.cos(angle) * scale
     a, b, c, d = left_right * cosine, -up_down * sine, left_right * sine, up_down * cosine
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    nought = np.zeros(count)
+    zero = np.zeros(count)
     maps = [
         a,
         b,
@@ -216,7 +216,7 @@ def _maps(augmentation: Augmentation, shape: tuple[int, ...], random: np.random.
         c,
         d,
         middle_y + down - c * middle_x - d * middle_y,
-        nought,
-        nought,
+        zero,
+        zero,
     ]
     return np.stack(maps, axis=1).astype(np.float32)

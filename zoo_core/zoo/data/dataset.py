@@ -1,4 +1,4 @@
-"""What a dataset is, whatever it was read from, and how its name or folder becomes one."""
+"""What a dataset is: splits of samples with labels, the classes, and what to know about them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Inputs = NDArray[np.uint8] | NDArray[np.float32] | tuple[Path, ...]
 class Split:
     """Samples and their labels.
 
-    ``inputs`` are pictures ``(N, H, W, C)`` of uint8, the paths of N image files, or float32 rows ``(N, features)``;
-    ``labels`` are class indices ``(N,)`` of int64, or float32 targets ``(N,)``.
+    ``inputs`` are uint8 images ``(N, H, W, C)``, the paths of N image files, or float32 rows ``(N, features)``;
+    ``labels`` are int64 class indices ``(N,)``, or float32 targets ``(N,)``.
     """
 
     inputs: Inputs
@@ -33,7 +33,7 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.labels.shape != (len(self.inputs),):
-            raise ValueError(f"{len(self.inputs)} inputs with labels of shape {self.labels.shape}")
+            raise ValueError(f"{len(self.inputs)} inputs have labels of shape {self.labels.shape}")
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -55,11 +55,13 @@ class Skipped:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Samples to train on, to choose by and to report on.
+    """Samples for training, for validation and for testing.
 
-    ``class_names`` stand in the order of the labels and are empty for regression; ``table`` says how raw rows became
-    numbers; ``notes`` are what the user should know; ``load_data(**origin)`` loads the same dataset again, and
-    ``origin`` can be written as JSON.
+    - ``class_names``: in the order of the labels; empty for a regression;
+    - ``table``: how the rows of a file have become numbers;
+    - ``skipped``: the files that were left out;
+    - ``notes``: what the user should know about the data, each in a phrase;
+    - ``origin``: ``load_data(**origin)`` loads the same dataset again; it can be written as JSON.
     """
 
     name: str
@@ -75,22 +77,21 @@ class Dataset:
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
-            raise ValueError(f"task {self.task!r} is none of {', '.join(TASKS)}")
+            raise ValueError(f"task {self.task!r} is not one of {', '.join(TASKS)}")
         if bool(self.class_names) == (self.task == "regression"):
-            raise ValueError(f"{len(self.class_names)} class names for the task {self.task}")
+            raise ValueError(f"the task is {self.task}, with {len(self.class_names)} class names")
         for part, split in self.splits.items():
-            outside = self.class_names and not np.isin(split.labels, np.arange(len(self.class_names))).all()
-            if outside:
+            if self.class_names and not np.isin(split.labels, np.arange(len(self.class_names))).all():
                 raise ValueError(f"labels of {part} are not all indices of the {len(self.class_names)} classes")
 
     @property
     def splits(self) -> dict[str, Split]:
-        """The splits there are, by name."""
+        """The splits that the dataset has, by name."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in parts.items() if split is not None}
 
     def describe(self) -> str:
-        """Return one paragraph: how many samples for what, the classes, what was left out, the notes."""
+        """Return one line: the number of samples in each split, the classes, the number of skipped files, the notes."""
         counts = ", ".join(f"{len(split):,} for {_PURPOSE[part]}" for part, split in self.splits.items())
         shown = ", ".join(self.class_names[:10]) + (", ..." if len(self.class_names) > 10 else "")
         parts = [f"{self.name}: {counts or 'no samples'}"]
@@ -110,17 +111,17 @@ _PURPOSE = {"train": "training", "validation": "validation", "test": "testing"}
 
 
 def sample_names(samples: Split) -> list[str] | None:
-    """Return what to call each sample: an image file in its class folder, or nothing."""
+    """Return a name for each sample, the file with its class folder; None if the samples are not image files."""
     if not isinstance(samples.inputs, tuple):
         return None
     return [f"{path.parent.name}/{path.name}" for path in samples.inputs]
 
 
 def digest_of_samples(samples: Split, dataset: Dataset) -> str:
-    """Return what the samples and their labels are known by: files by name and size, arrays by their bytes.
+    """Return a digest of the samples and their labels: of the names and sizes of files, or the bytes of arrays.
 
     Raises:
-        DataError: if a file is not there any more.
+        DataError: if a file no longer exists.
     """
     digest = hashlib.sha256()
     if isinstance(samples.inputs, tuple):
@@ -134,7 +135,7 @@ def digest_of_samples(samples: Split, dataset: Dataset) -> str:
     else:
         for each in samples.inputs:
             digest.update(np.ascontiguousarray(each).data)
-    # By name, because the classes of another run may stand in another order.
+    # The names of the classes, not their indices, because another run may have the classes in another order.
     labels = [dataset.class_names[label] for label in samples.labels] if dataset.class_names else samples.labels
     digest.update("\n".join(map(str, labels)).encode())
     return digest.hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Pictures no larger than needed: JPEG files decoded at a part of their size, resized with vector instructions."""
+"""JPEG files decoded no larger than needed, at a fraction of their size, and resized with vector instructions."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image
 
-#: (width, height) of a picture, and which size is enough of it.
+#: The (width, height) of an image, and a function that says, for the size of an image, which size is enough.
 Size: TypeAlias = tuple[int, int]
 Enough: TypeAlias = Callable[[Size], Size]
 
-#: How a JPEG file begins, and what follows 0xff where the bits of the picture do.
+#: The first bytes of a JPEG file, and the byte that follows 0xff where the encoded pixels begin.
 _JPEG, _START_OF_SCAN = b"\xff\xd8\xff", b"\xda"
 
-#: The names of simplejpeg for the modes of Pillow.
+#: The modes of Pillow, with simplejpeg's names for them.
 _COLOURS = {"L": "GRAY", "RGB": "RGB", "RGBA": "RGBA"}
 
-#: What simplejpeg calls the colours that it turns into these.
-_FROM = ("YCbCr", "RGB", "Gray")
+#: The colour spaces, as simplejpeg names them, that it can convert to these modes.
+_CONVERTIBLE = ("YCbCr", "RGB", "Gray")
 
-#: From this ratio on, what is decoded to what is wanted.
-_SHRINKS = 1.5
+#: If the decoded image is at least this many times as large as needed, its colours are upsampled the fast way.
+_FAST_UPSAMPLING_FROM = 1.5
 
-#: Each thread decodes into memory of its own, which it keeps up to this many bytes.
-_KEPT = 8 * 2**20
+#: Each thread decodes into a buffer of its own, and keeps it if it has at most this many bytes.
+_LARGEST_KEPT_BUFFER = 8 * 2**20
 _OF_THREAD = threading.local()
 
-#: The tag of EXIF for how the camera was held, and its values where height and width change places, where what stands
-#: left in the upright picture comes last in the file's rows or columns, and where what stands above does.
-_ORIENTATION, _ON_ITS_SIDE, _FROM_THE_RIGHT, _FROM_BELOW = 0x0112, (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
+#: The EXIF tag for how the camera was held. To make the image upright, height and width are exchanged for the first of
+#: these groups of values; after that, the columns are reversed for the second, and the rows for the third.
+_ORIENTATION, _EXCHANGED, _COLUMNS_REVERSED, _ROWS_REVERSED = 0x0112, (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
 
-#: The filters of Pillow's resize: a sixth of its time, and at most one grey value away but for bicubic overshoots.
+#: The filters of Pillow's resize. These take a sixth of its time, and the result differs from Pillow's by at most one
+#: grey value, except where the bicubic filter overshoots.
 _FILTERS = {
     "nearest": cykooz_resizer.ResizeAlg.nearest(),
     "bilinear": cykooz_resizer.ResizeAlg.convolution(cykooz_resizer.FilterType.bilinear),
@@ -55,9 +56,10 @@ A = TypeVar("A")
 
 @dataclass(frozen=True)
 class Whole:
-    """What a decoded picture shows: one of ``size``, ``scale`` times as large, that begins at ``(left, top)`` in it.
+    """The whole image that decoded pixels show: its ``size``, which is ``scale`` times that of the pixels.
 
-    Where ``scale`` does not divide the size, the last decoded pixels reach beyond the picture.
+    It begins at ``(left, top)`` of the decoded pixels. Where ``scale`` does not divide its size, the decoded pixels
+    reach a little beyond one border of it.
     """
 
     size: Size
@@ -67,13 +69,14 @@ class Whole:
 
 
 def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.uint8], Whole] | None:
-    """Return a JPEG file upright, decoded at the least legal scale that leaves ``enough``, and what the pixels show.
+    """Return the pixels of a JPEG file, upright, and which image they show; None if this cannot be done here.
 
-    They are ``(H, W, C)`` in memory that the next file of the thread is decoded into. None stands for whatever else it
-    is: another format, colours for the printer, damage. Pillow knows what to do then.
+    The file is decoded at the smallest scale of JPEG that gives at least the size that is ``enough``. The pixels
+    ``(H, W, C)`` are in a buffer that the thread uses again for the next file. None is returned for another format, for
+    the colours of printing (CMYK) and for a damaged file: Pillow can read them or say what is wrong.
 
     Raises:
-        ValueError: if it claims to be larger than ``PIL.Image.MAX_IMAGE_PIXELS``.
+        ValueError: if the file claims to have more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
     """
     if not content.startswith(_JPEG):
         return None
@@ -82,10 +85,10 @@ def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.u
     except ValueError:
         return None
     refuse_bomb(width, height)
-    if colours not in _FROM:
+    if colours not in _CONVERTIBLE:
         return None
     orientation = _orientation_of(content)
-    turned = orientation in _ON_ITS_SIDE
+    turned = orientation in _EXCHANGED
     wanted = _swapped(enough(_swapped((width, height), turned)), turned)
     scale = next((each for each in (8, 4, 2) if each <= min(width // wanted[0], height // wanted[1])), 1)
     least = -(-width // scale), -(-height // scale)
@@ -95,9 +98,9 @@ def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.u
             _COLOURS[mode],
             min_width=least[0],
             min_height=least[1],
-            # How colours between two samples are guessed cannot be seen where the picture shrinks further.
-            fastupsample=min(least[0] / wanted[0], least[1] / wanted[1]) >= _SHRINKS,
-            buffer=_memory(least[0] * least[1] * len(mode)),
+            # How colours between two samples are interpolated cannot be seen in an image that is shrunk afterwards.
+            fastupsample=min(least[0] / wanted[0], least[1] / wanted[1]) >= _FAST_UPSAMPLING_FROM,
+            buffer=_buffer(least[0] * least[1] * len(mode)),
         )
     except ValueError:
         return None
@@ -105,21 +108,21 @@ def scaled_jpeg(content: bytes, mode: str, enough: Enough) -> tuple[NDArray[np.u
     whole = Whole(_swapped((width, height), turned), scale)
     if turned:
         pixels = pixels.swapaxes(0, 1)
-    if orientation in _FROM_THE_RIGHT:
+    if orientation in _COLUMNS_REVERSED:
         pixels, whole = pixels[:, ::-1], replace(whole, left=beyond[0])
-    if orientation in _FROM_BELOW:
+    if orientation in _ROWS_REVERSED:
         pixels, whole = pixels[::-1], replace(whole, top=beyond[1])
     return pixels, whole
 
 
 def resized(pixels: NDArray[np.uint8], whole: Whole, scaled: Size, cut: Size, interpolation: str) -> NDArray[np.uint8]:
-    """Return the middle ``cut`` out of the picture brought to ``scaled``; no pixel is resampled in vain."""
+    """Return the centre of size ``cut`` of the image resized to ``scaled``; only the pixels in it are computed."""
     left, top = (scaled[0] - cut[0]) // 2, (scaled[1] - cut[1]) // 2
     if scaled == whole.size and whole.scale == 1:
         return pixels[top : top + cut[1], left : left + cut[0]].copy()
     across, down = (side / whole.scale / final for side, final in zip(whole.size, scaled, strict=True))
     start = whole.left + left * across, whole.top + top * down
-    # Rounding must not carry the box over the border.
+    # Because of rounding errors the box could otherwise reach over the border.
     box = cykooz_resizer.CropBox(
         *start, min(cut[0] * across, pixels.shape[1] - start[0]), min(cut[1] * down, pixels.shape[0] - start[1])
     )
@@ -134,14 +137,18 @@ def resized(pixels: NDArray[np.uint8], whole: Whole, scaled: Size, cut: Size, in
 
 
 def refuse_bomb(width: int, height: int) -> None:
-    """Refuse what Pillow would only warn of: a few kilobytes that claim to be gigabytes of pixels."""
+    """Refuse a small file that claims to hold gigabytes of pixels; up to a point Pillow would only warn of it.
+
+    Raises:
+        ValueError: if there are more pixels than ``PIL.Image.MAX_IMAGE_PIXELS``.
+    """
     most = Image.MAX_IMAGE_PIXELS
     if most and width * height > most:
-        raise ValueError(f"it claims {width}x{height} pixels, and more than {most:,} are not read")
+        raise ValueError(f"it claims to have {width}x{height} pixels, and the limit is {most:,}")
 
 
 def _orientation_of(content: bytes) -> int | None:
-    """Return how the camera was held, which Pillow is asked where the file may say it, in EXIF or in XMP."""
+    """Return how the camera was held, by EXIF or XMP; Pillow is asked only if the header may say it."""
     header = _header_of(content)
     if b"Exif\0" not in header and b"Orientation" not in header:
         return None
@@ -150,9 +157,9 @@ def _orientation_of(content: bytes) -> int | None:
 
 
 def _header_of(content: bytes) -> bytes:
-    """Return what stands before the bits of the picture, or everything where the segments do not lead to them.
+    """Return the part of the file before the encoded pixels, or all of it if its segments do not lead there.
 
-    A search through all the bits costs up to a tenth of their decoding.
+    Searching the whole file would take up to a tenth of the time that decoding it takes.
     """
     at = 2
     while content[at : at + 1] == b"\xff":
@@ -162,14 +169,14 @@ def _header_of(content: bytes) -> bytes:
     return content
 
 
-def _memory(size: int) -> bytearray:
-    """Return at least ``size`` bytes, the same again if they suffice: fresh memory costs as much as the decoding."""
-    memory: bytearray = getattr(_OF_THREAD, "memory", bytearray())
-    if len(memory) < size:
-        memory = bytearray(size)
-        if size <= _KEPT:
-            _OF_THREAD.memory = memory
-    return memory
+def _buffer(size: int) -> bytearray:
+    """Return the thread's buffer if it has ``size`` bytes, or a new one: new memory takes as long as the decoding."""
+    buffer: bytearray = getattr(_OF_THREAD, "buffer", bytearray())
+    if len(buffer) < size:
+        buffer = bytearray(size)
+        if size <= _LARGEST_KEPT_BUFFER:
+            _OF_THREAD.buffer = buffer
+    return buffer
 
 
 def _swapped(pair: tuple[A, A], swap: bool) -> tuple[A, A]:

@@ -1,4 +1,4 @@
-"""How the name of a dataset, a folder or a CSV file becomes a dataset."""
+"""Loading a dataset by its name, or from a folder or a CSV file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from zoo.registry import Entry
 from zoo.specs import DatasetSpec
 
 
+# Eight parameters: the options that most sources share have names here; the rest is left to the source.
 def load_data(
     name_or_folder: str | os.PathLike[str] | Dataset,
     *,
@@ -30,27 +31,29 @@ def load_data(
     on_error: str = "skip",
     **options: Any,
 ) -> Dataset:
-    """Return the dataset of a name, of a folder of class folders, or of a CSV file.
+    """Return the dataset with a name, or the data in a folder of class folders or in a CSV file.
 
-    A name that a plugin offers goes before a folder of the same name; ``./digits`` is always the folder.
+    If a plugin offers a name and there is also a folder of that name, the plugin's dataset is loaded; ``./digits`` is
+    always the folder.
 
     Args:
-        name_or_folder: a dataset's name, a folder, a ``.csv`` file (with ``target=``), or a Dataset, handed back.
-        path: the local file or folder of a named dataset that is not shipped.
-        classes: the classes to keep, in the order wanted; their labels become 0, 1, ... (A number is an option of the
-            dataset, where it takes one.)
-        validation: a fraction of the training data, or, for class folders, another such folder; the default is the
-            dataset's own split, or what its loader says.
-        test: likewise.
-        seed: decides which samples go where; the same seed, the same split.
-        on_error: what to do about a damaged picture: ``"skip"`` it and say so in ``skipped``, or ``"refuse"`` the data.
-        options: what the dataset's loader takes besides.
+        name_or_folder: a dataset's name, a folder, a ``.csv`` file (with ``target=``), or a Dataset, which is returned
+            as it is unless ``classes`` is given.
+        path: the local file or folder of a named dataset that is not part of a plugin.
+        classes: the classes to keep, in the desired order; their labels become 0, 1, ... (A single number is passed on
+            to the dataset's loader.)
+        validation: a fraction of the training data or, for class folders, another such folder; by default the
+            dataset's own split, or what its loader decides.
+        test: a fraction or a folder, as for ``validation``.
+        seed: determines which samples are in which split.
+        on_error: what to do about a damaged image: ``"skip"`` it and list it in ``skipped``, or ``"refuse"`` the data.
+        options: further arguments of the dataset's loader.
 
     Raises:
         UnknownNameError: if no plugin offers the name and there is no such folder.
-        ArgumentError: if an option is not one of this dataset, or does not fit.
-        DataError: if the data is missing, damaged or unfit.
-        PluginError: if the plugin's loader fails in its own way.
+        ArgumentError: if this dataset does not take an option, or the value of one does not fit.
+        DataError: if the data is missing, is damaged, or does not fit the task.
+        PluginError: if the plugin's loader raises an error that is not Zoo's.
 
     >>> load_data("digits", classes=(5, 6), seed=1).describe()
     'digits: 219 for training, 72 for validation, 72 for testing; 2 classes (5, 6).'
@@ -62,31 +65,29 @@ def load_data(
         given, classes = given | {"classes": classes}, None
     if isinstance(name_or_folder, Dataset):
         if given:
-            raise ArgumentError(
-                f"load {name_or_folder.name!r} with {', '.join(given)}", "it is loaded already", "pass its name instead"
-            )
-        return name_or_folder if classes is None else _restricted(name_or_folder, classes)
+            request = f"load {name_or_folder.name!r} with {', '.join(given)}"
+            raise ArgumentError(request, "it is loaded already", "pass its name instead")
+        return name_or_folder if classes is None else _with_classes(name_or_folder, classes)
     entry, location = _resolve(name_or_folder)
     if location is not None:
         if "path" in given:
-            raise ArgumentError(f"load {str(location)!r}", f"path={path!r} names a second place", "pass one of the two")
+            raise ArgumentError(f"load {str(location)!r}", f"path={path!r} is given as well", "pass one of the two")
         dataset = _load(entry, given | {"path": location})
     else:
         dataset = _load(entry, given)
     name = entry.qualified if location is None else os.path.abspath(location)
-    origin = {key: _plain(key, value) for key, value in {"name_or_folder": name, "seed": seed, **given}.items()}
+    origin = {key: _as_json(key, value) for key, value in {"name_or_folder": name, "seed": seed, **given}.items()}
     dataset = replace(dataset, origin=origin)
     if classes is not None:
-        dataset = _restricted(dataset, classes)
-    return replace(dataset, notes=(*dataset.notes, *_holes(dataset)))
+        dataset = _with_classes(dataset, classes)
+    return replace(dataset, notes=(*dataset.notes, *_classes_without_samples(dataset)))
 
 
 def _resolve(name_or_folder: object) -> tuple[Entry[DatasetSpec], Path | None]:
-    """Return the dataset's record and, unless it was found by its name, where the data lies."""
+    """Return the entry of the dataset and, if it was not found by its name, the path of the data."""
     if not isinstance(name_or_folder, (str, os.PathLike)) or not str(name_or_folder):
-        raise ArgumentError(
-            f"load the data {name_or_folder!r}", "it is neither a name nor a path", "pass a dataset's name or a folder"
-        )
+        request = f"load the data {name_or_folder!r}"
+        raise ArgumentError(request, "it is neither a name nor a path", "pass a dataset's name or a folder")
     path = Path(name_or_folder).expanduser()
     if isinstance(name_or_folder, str):
         try:
@@ -108,7 +109,7 @@ def _resolve(name_or_folder: object) -> tuple[Entry[DatasetSpec], Path | None]:
 
 
 def _load(entry: Entry[DatasetSpec], given: dict[str, Any]) -> Dataset:
-    """Call the loader of a record with its configuration and what the caller gave."""
+    """Call the loader of a dataset with its configuration and the arguments of the caller."""
     spec = entry.spec
     request = f"load the dataset {entry.qualified!r}"
     try:
@@ -120,17 +121,19 @@ def _load(entry: Entry[DatasetSpec], given: dict[str, Any]) -> Dataset:
     for key in given if not open_ended else ():
         if key not in parameters:
             takes = sorted(parameters)
-            advice = did_you_mean(key, takes) or f"leave {key} away"
-            raise ArgumentError(request, f"it takes no {key!r} but {', '.join(takes) or 'nothing'}", advice)
+            advice = did_you_mean(key, takes) or f"leave out {key}"
+            raise ArgumentError(
+                request, f"it does not take {key!r}; it takes {', '.join(takes) or 'no options'}", advice
+            )
     arguments = {**spec.config, **given}
-    if "path" in parameters and "path" not in arguments and spec.reference and (local := _local(spec.name)):
+    if "path" in parameters and "path" not in arguments and spec.reference and (local := _local_data(spec.name)):
         arguments["path"] = local
     needed = [name for name, each in parameters.items() if each.default is each.empty and each.kind != each.VAR_KEYWORD]
     missing = [name for name in needed if name not in arguments]
     if missing:
         advice = f"pass {' and '.join(f'{name}=' for name in missing)}"
         if "path" in missing and spec.reference:
-            advice += f", or put it at {settings.config_folder() / 'data' / spec.name}; it is {spec.reference}"
+            advice += f", or put the data at {settings.config_folder() / 'data' / spec.name}; it is {spec.reference}"
         raise ArgumentError(request, f"it needs {' and '.join(missing)}", advice)
     try:
         dataset = loader(**arguments)
@@ -148,27 +151,29 @@ def _broken(entry: Entry[DatasetSpec], found: str) -> PluginError:
     return PluginError(f"load the dataset {entry.qualified!r}", found, advice)
 
 
-def _local(name: str) -> Path | None:
-    """Return what the user has put into the folder of data under ``name``, with or without a suffix."""
+def _local_data(name: str) -> Path | None:
+    """Return the file or folder of this name, with any suffix, in the user's folder for data, if there is one."""
     folder = settings.config_folder() / "data"
     return next((each for each in sorted(folder.glob(f"{name}*")) if each.name.partition(".")[0] == name), None)
 
 
-def _restricted(dataset: Dataset, classes: Iterable[str | int]) -> Dataset:
-    """Return the samples of ``classes`` alone, labelled in that order."""
+def _with_classes(dataset: Dataset, classes: Iterable[str | int]) -> Dataset:
+    """Return only the samples of ``classes``, labelled in the order of ``classes``."""
     request = f"keep the classes {classes!r} of {dataset.name!r}"
     if not dataset.class_names:
-        raise ArgumentError(request, f"its task is {dataset.task}, without classes", "leave classes away")
+        raise ArgumentError(request, f"its task is {dataset.task}, which has no classes", "leave out classes")
     if isinstance(classes, str) or not isinstance(classes, Iterable):
         raise ArgumentError(request, "that is not a list of class names", "pass classes=('cat', 'dog'), for example")
     names = tuple(map(str, classes))
     for name in names:
         if name not in dataset.class_names:
             known = ", ".join(dataset.class_names[:20]) + (", ..." if len(dataset.class_names) > 20 else "")
-            advice = did_you_mean(name, dataset.class_names) or "pass some of these"
+            advice = did_you_mean(name, dataset.class_names) or "pass names of these classes"
             raise ArgumentError(request, f"there is no class {name!r} among {known}", advice)
     if len(set(names)) < max(2, len(names)):
-        raise ArgumentError(request, "that is not two or more different classes", "name two at least, each once")
+        raise ArgumentError(
+            request, "these are not two or more different classes", "name at least two, each of them once"
+        )
     relabel = np.full(len(dataset.class_names), -1, np.int64)
     relabel[[dataset.class_names.index(name) for name in names]] = np.arange(len(names))
     parts: dict[str, Split | None] = {}
@@ -180,8 +185,8 @@ def _restricted(dataset: Dataset, classes: Iterable[str | int]) -> Dataset:
     return replace(dataset, class_names=names, origin=origin, **parts)  # type: ignore[arg-type]
 
 
-def _holes(dataset: Dataset) -> Iterable[str]:
-    """Say of which classes a split has no sample."""
+def _classes_without_samples(dataset: Dataset) -> Iterable[str]:
+    """Yield a note for each split that has no sample of some classes."""
     for part, split in dataset.splits.items():
         present = set(np.unique(split.labels))
         absent = [name for index, name in enumerate(dataset.class_names) if index not in present]
@@ -189,8 +194,8 @@ def _holes(dataset: Dataset) -> Iterable[str]:
             yield f"no {part} sample of {', '.join(absent[:5])}{', ...' if len(absent) > 5 else ''}"
 
 
-def _plain(key: str, value: Any) -> Any:
-    """Return an option as JSON keeps it; a path is made absolute, for the run may be opened from elsewhere."""
+def _as_json(key: str, value: Any) -> Any:
+    """Return an option in a type that JSON can hold; a path is made absolute, to be valid in any working folder."""
     if isinstance(value, os.PathLike) or (key in ("path", "validation", "test") and isinstance(value, str)):
         return os.path.abspath(os.path.expanduser(value))
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""Tables of numbers and words from a CSV file, encoded as the training rows say."""
+"""How the rows of a table, numbers and words, become the features of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zoo.errors import DataError, asked, asking
 
-#: How a number that is not known is written, whatever the case.
+#: How a missing value is written, in upper or lower case.
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 
 
@@ -21,7 +21,7 @@ Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers: what is missing is ``median``, then ``(value - mean) / std``; 0 where ``std`` is 0."""
+    """A column of numbers: a missing value is ``median``; each becomes ``(value - mean) / std``, 0 if ``std`` is 0."""
 
     name: str
     median: float
@@ -30,7 +30,7 @@ class Numeric:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The one feature it gives."""
+        """The name of its only feature."""
         return (self.name,)
 
     def encode(self, rows: Sequence[Row]) -> NDArray[np.float64]:
@@ -42,14 +42,14 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of words: one feature for each of ``categories``, all of them 0 for any other word."""
+    """A column of words: one feature for each of ``categories``; for any other word all of them are 0."""
 
     name: str
     categories: tuple[str, ...]
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """One feature for each category."""
+        """A name for each category: ``column=category``."""
         return tuple(f"{self.name}={category}" for category in self.categories)
 
     def encode(self, rows: Sequence[Row]) -> NDArray[np.float64]:
@@ -60,7 +60,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Table:
-    """How raw rows become the float32 features of a model: ``columns`` in the order of the file, without the target."""
+    """How rows become the float32 features of a model; ``columns`` are in the order of the file, without the target."""
 
     target: str
     columns: tuple[Numeric | Categorical, ...]
@@ -78,27 +78,27 @@ class Table:
         }
 
     def encode(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        """Return ``rows`` as ``(N, features)``; what else they hold, the target too, is ignored.
+        """Return ``rows`` as ``(N, features)``; other columns, such as the target, are ignored.
 
         Raises:
-            DataError: if a row lacks a column, or has something else than a number where one belongs.
+            DataError: if a row lacks a column, or has a word in a column of numbers.
         """
         for number, row in enumerate(rows, 1):
             lacking = [column.name for column in self.columns if not isinstance(row.get(column.name), str)]
             if lacking:
                 found = f"row {number} has no text for {', '.join(lacking)}"
-                raise DataError(f"encode {len(rows)} rows", found, "pass every column as it stands in the CSV file")
+                raise DataError(f"encode {len(rows)} rows", found, "pass every column, as text")
         with asking(f"encode {len(rows)} rows"):
             encoded = [column.encode(rows) for column in self.columns]
         return np.concatenate(encoded, axis=1).astype(np.float32)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what JSON keeps; :meth:`from_dict` reads it."""
+        """Return the table as a dictionary that JSON can hold; :meth:`from_dict` reads it."""
         return {"target": self.target, "columns": [asdict(column) for column in self.columns]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Table:
-        """Return the table of :meth:`as_dict`.
+        """Return the table that :meth:`as_dict` has written.
 
         Raises:
             DataError: if ``content`` is not such a dictionary.
@@ -110,12 +110,12 @@ class Table:
             )
             return cls(content["target"], columns)
         except (KeyError, TypeError) as error:
-            found = f"the record is damaged ({error!r})"
+            found = f"the description is damaged ({error!r})"
             raise DataError("read how a table is encoded", found, "train again") from error
 
 
 def number_of(text: str) -> float | None:
-    """Return the finite number that ``text`` is, NaN if it says that there is none, or None."""
+    """Return ``text`` as a finite number, NaN if it stands for a missing value, and None if it is something else."""
     if text.strip().lower() in MISSING:
         return math.nan
     try:
@@ -126,12 +126,16 @@ def number_of(text: str) -> float | None:
 
 
 def numbers_of(column: str, rows: Sequence[Row], lines: Sequence[int] | None = None) -> NDArray[np.float64]:
-    """Return a column as numbers, NaN where there is none."""
+    """Return a column as numbers, NaN where the value is missing.
+
+    Raises:
+        DataError: if a value is a word; it names the line, if the ``lines`` of the rows are given, or else the row.
+    """
     values = [number_of(row[column]) for row in rows]
     if None in values:
         index = values.index(None)
         place = f"line {lines[index]}" if lines else f"row {index + 1}"
         found = f"{rows[index][column]!r} in column {column!r} of {place} is not a number"
-        advice = "mend it, or say that the column holds names with categorical=" if lines else "mend it"
+        advice = "correct it" + (f", or pass categorical=({column!r},) if its values are names" if lines else "")
         raise DataError(asked(), found, advice)
     return np.array(values, np.float64)

@@ -1,1 +1,1 @@
-"""Where samples come from: class folders, CSV files, CIFAR-10, the digits of scikit-learn, made-up images."""
+"""The sources of datasets: class folders, CSV files, CIFAR-10, scikit-learn's digits and generated images."""

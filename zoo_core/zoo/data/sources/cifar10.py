@@ -19,7 +19,7 @@ from zoo.data.decoding import open_image
 from zoo.data.splits import PARTS, check_fractions, digests, divide, leaks
 from zoo.errors import ArgumentError, DataError, asked, asking
 
-#: The official order, that of batches.meta.txt.
+#: The classes in their official order, that of batches.meta.txt.
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 #: One byte for the class, then 32x32 bytes each of red, green and blue (https://www.cs.toronto.edu/~kriz/cifar.html).
@@ -32,12 +32,14 @@ _BATCHES = {
 _PICTURE = re.compile(rf"(?:.*/)?(train|test)/({'|'.join(CLASSES)})/[^/.][^/]*\.(?:jpe?g|png)", re.IGNORECASE)
 _PICKLE = re.compile(r"data_batch_[1-5]|test_batch|batches\.meta")
 
-#: No file of CIFAR-10 is larger; an archive that says otherwise is not read into memory.
+#: No file of CIFAR-10 is larger than this; a larger one is refused before it is read into memory.
 _LARGEST = 10_000 * RECORD
 
 
 @dataclass
 class _Found:
+    """The files of CIFAR-10 that a folder or an archive holds."""
+
     batches: dict[str, bytes] = field(default_factory=dict)
     pictures: dict[str, list[tuple[str, int, bytes]]] = field(default_factory=dict)
     pickles: list[str] = field(default_factory=list)
@@ -50,26 +52,25 @@ def cifar10(
     validation: float = 0.1,
     seed: int = 0,
 ) -> Dataset:
-    """Return CIFAR-10 as pictures ``(N, 32, 32, 3)``; the test split is the official one.
+    """Return CIFAR-10 as images ``(N, 32, 32, 3)``; the test split is the official one.
 
     Args:
         path: a folder, or a ``.tar.gz`` of one, that holds ``data_batch_1.bin`` to ``data_batch_5.bin`` and
             ``test_batch.bin``, or ``{train,test}/<class>/*.jpg``. An archive is read in memory and never unpacked.
-        splits: what to load; ``("test",)`` does not decode the training images.
-        validation: the fraction of the training images to hold out.
-        seed: decides which.
+        splits: the splits to load; for ``("test",)`` the training images are not decoded.
+        validation: the fraction of the training images to hold out for validation.
+        seed: determines which images these are.
 
     Raises:
-        DataError: if nothing of the kind is there, something is missing or damaged, or there are only the pickled
-            batches, which are refused because reading a pickle can run code.
+        DataError: if there is no such data, part of it is missing or damaged, or there are only the pickled batches,
+            which are refused because reading a pickle can run code.
         ArgumentError: if an argument does not fit.
     """
     root = Path(path).expanduser()
     with asking(f"read CIFAR-10 from {str(root)!r}"):
         if isinstance(splits, str) or not splits or not set(splits) <= set(PARTS):
-            raise ArgumentError(
-                asked(), f"splits is {splits!r}", "pass ('train', 'validation', 'test') or some of them"
-            )
+            advice = "pass ('train', 'validation', 'test') or some of them"
+            raise ArgumentError(asked(), f"splits is {splits!r}", advice)
         check_fractions(validation, 0, seed)
         if not root.exists():
             raise DataError(asked(), "there is no such file or folder", "check the path")
@@ -92,7 +93,7 @@ def cifar10(
 
 
 def _find(root: Path, wanted: set[str]) -> _Found:
-    """Return the files of the parts wanted, from ``root`` or else from an archive that lies in it."""
+    """Return the files of the wanted parts, from ``root`` or else from an archive in it."""
     pickles: list[str] = []
     for source in (root, *(sorted(root.glob("*.tar*")) if root.is_dir() else ())):
         found = _Found()
@@ -101,7 +102,8 @@ def _find(root: Path, wanted: set[str]) -> _Found:
                 _sort_in(found, name, read, wanted)
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             advice = "fetch it again: cifar-10-binary.tar.gz"
-            raise DataError(asked(), f"{str(source)!r} is no whole archive or folder ({error})", advice) from error
+            problem = f"{str(source)!r} is not a complete archive or folder ({error})"
+            raise DataError(asked(), problem, advice) from error
         except ValueError as error:
             raise DataError(asked(), f"{error} in {str(source)!r}", "pass the folder or archive of CIFAR-10") from error
         if found.batches or found.pictures:
@@ -114,7 +116,7 @@ def _find(root: Path, wanted: set[str]) -> _Found:
 
 
 def _members(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield the name of each file with a function that returns its bytes, for a folder as for an archive."""
+    """Yield the name of each file of a folder or an archive, with a function that returns its bytes."""
     if source.is_dir():
         for file in sorted(source.rglob("*")):
             if file.is_file():
@@ -149,7 +151,11 @@ def _sort_in(found: _Found, name: str, read: Callable[[], bytes], wanted: set[st
 
 
 def _part(found: _Found, part: str) -> Split:
-    """Return the images of the official ``part``, train or test, complete or not at all."""
+    """Return the images of the official ``part``, train or test.
+
+    Raises:
+        DataError: if the part is not complete.
+    """
     advice = "fetch CIFAR-10 again, or pass another path"
     if found.batches:
         missing = [name for name in _BATCHES[part] if name not in found.batches]
@@ -161,7 +167,7 @@ def _part(found: _Found, part: str) -> Split:
     pictures = sorted(found.pictures.get(part, ()))
     absent = [name for label, name in enumerate(CLASSES) if label not in {label for _, label, _ in pictures}]
     if absent:
-        raise DataError(asked(), f"{part} has no pictures of {', '.join(absent)}", advice)
+        raise DataError(asked(), f"{part} has no images of {', '.join(absent)}", advice)
     decoded = np.stack([_pixels(name, content) for name, _, content in pictures])
     return Split(decoded, np.array([label for _, label, _ in pictures], np.int64))
 
@@ -169,11 +175,11 @@ def _part(found: _Found, part: str) -> Split:
 def _records(name: str, content: bytes) -> NDArray[np.uint8]:
     advice = "fetch it again: cifar-10-binary.tar.gz"
     if not content or len(content) % RECORD:
-        found = f"{name} has {len(content):,} bytes, which is no multiple of the {RECORD:,} of an image"
+        found = f"{name} has {len(content):,} bytes, which is not a multiple of the {RECORD:,} bytes of an image"
         raise DataError(asked(), found, advice)
     records = np.frombuffer(content, np.uint8).reshape(-1, RECORD)
     if (highest := records[:, 0].max()) > 9:
-        raise DataError(asked(), f"{name} has the label {highest}, and CIFAR-10 has the classes 0 to 9", advice)
+        raise DataError(asked(), f"{name} has the label {highest}, but the classes of CIFAR-10 are 0 to 9", advice)
     return records
 
 
@@ -181,5 +187,5 @@ def _pixels(name: str, content: bytes) -> NDArray[np.uint8]:
     image = open_image(content, name=name)
     if image.size != (32, 32):
         found = f"it has {image.width}x{image.height} pixels, not the 32x32 of CIFAR-10"
-        raise DataError(f"open {name}", found, "pass larger pictures as the dataset image_folder")
+        raise DataError(f"open {name}", found, "load images of other sizes as the dataset image_folder")
     return np.asarray(image.convert("RGB"))

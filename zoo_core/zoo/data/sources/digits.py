@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: real pictures that need no network."""
+"""scikit-learn's handwritten digits: real images that are available without a download."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from zoo.data.splits import digests, divide
 
 
 def digits(*, validation: float = 0.2, test: float = 0.2, seed: int = 0) -> Dataset:
-    """Return the 1,797 digits as pictures ``(N, 8, 8, 1)``, a fifth of each class for validation and for testing.
+    """Return the 1,797 digits as images ``(N, 8, 8, 1)``; by default a fifth each is for validation and for testing.
 
-    The inks 0 to 16 become ``round(ink * 255 / 16)``. Source: E. Alpaydin and C. Kaynak, Optical Recognition of
-    Handwritten Digits, https://archive.ics.uci.edu/dataset/80, the test part, as ``sklearn.datasets.load_digits``.
+    The original values from 0 to 16 become ``round(value * 255 / 16)``. Source: E. Alpaydin and C. Kaynak, Optical
+    Recognition of Handwritten Digits, https://archive.ics.uci.edu/dataset/80, the test part, as
+    ``sklearn.datasets.load_digits`` returns it.
 
     Raises:
         ArgumentError: if a fraction or the seed does not fit.

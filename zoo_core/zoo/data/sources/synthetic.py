@@ -1,4 +1,4 @@
-"""Made-up pictures that a network can learn, for smoke tests."""
+"""Generated images that a network can learn to tell apart, for smoke tests."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def synthetic_images(
     test: float = 0.0,
     seed: int = 0,
 ) -> Dataset:
-    """Return ``count`` pictures ``(size, size, channels)``, as many of each class.
+    """Return ``count`` images ``(size, size, channels)``, about as many of each class.
 
-    Each class is its own pattern of 4x4 patches, the same for every seed; the noise upon it is the seed's.
+    Each class has its own pattern of 4x4 patches, which does not depend on the seed; the noise added to it does.
 
     Raises:
         ArgumentError: if a number does not fit.
     """
-    request = f"make {count} pictures of {classes} classes, {size}x{size}x{channels}"
+    request = f"make {count} images of {classes} classes, {size}x{size}x{channels}"
     if classes < 2 or count < classes:
-        raise ArgumentError(
-            request, "that is not a picture for each of two classes", "pass classes=2, count=20 or more"
-        )
+        found = "there have to be at least two classes, and at least one image for each class"
+        raise ArgumentError(request, found, "pass classes=2, count=20 or more")
     if size < 4 or channels not in (1, 3):
-        raise ArgumentError(request, "that is no size of theirs", "pass a size from 4 on, and 1 or 3 channels")
+        found = "the images have a side of at least 4 pixels, and 1 or 3 channels"
+        raise ArgumentError(request, found, "pass size=32, channels=3, for example")
     patches = np.stack([np.random.default_rng(label).uniform(48, 208, (4, 4, channels)) for label in range(classes)])
     place = np.arange(size) * 4 // size
     labels = np.arange(count, dtype=np.int64) % classes
