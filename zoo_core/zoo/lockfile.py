@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from zoo.atomic import in_one_step
 from zoo.errors import LockError, asking, did_you_mean, one_line
 from zoo.plugins import load_plugins
 from zoo.registry import Entry
-from zoo.specs import ModelSpec
+from zoo.specs import ModelSpec, read_preprocessing
 from zoo.weights.sources import Source, is_tag
 
 #: What the file is called, in the folder where a project is worked on.
@@ -41,6 +41,12 @@ class LockedModel:
     def key(self) -> str:
         """What the model goes by in the lock: its qualified name and its weights."""
         return _key(self.model, self.weights)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> LockedModel:
+        """Return the model that a lock holds as ``content``."""
+        preprocessing = content["preprocessing"]
+        return cls(**{**content, "preprocessing": preprocessing and read_preprocessing(preprocessing)})
 
 
 def lock(names: Iterable[str] = (), path: str | os.PathLike[str] = LOCK) -> list[LockedModel]:
@@ -83,7 +89,7 @@ def read_lock(path: str | os.PathLike[str]) -> dict[str, LockedModel]:
         if content["version"] != _VERSION:
             found = f"it is of version {content['version']}, where this zoo writes {_VERSION}"
             raise LockError(request, found, "install the zoo that wrote it, or write it anew with `zoo lock`")
-        return {each.key: each for each in (LockedModel(**fields) for fields in content["models"])}
+        return {each.key: each for each in map(LockedModel.from_dict, content["models"])}
     except FileNotFoundError:
         raise LockError(request, "there is no such file", "write it with `zoo lock MODEL...`") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -93,6 +93,15 @@ class Preprocessing:
             raise ValueError(f"std {self.std} is not positive")
 
 
+def read_preprocessing(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a preprocessing in a file that Zoo wrote; Zoo 0.1 wrote ``"squeeze"`` for ``"squash"``.
+
+    >>> read_preprocessing({"resize": "squeeze", "scale": 1.0})
+    {'resize': 'squash', 'scale': 1.0}
+    """
+    return {key: "squash" if (key, value) == ("resize", "squeeze") else value for key, value in content.items()}
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One named model: how to build it and what it must come out as.

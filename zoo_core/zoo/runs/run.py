@@ -22,7 +22,7 @@ from zoo.models.network import build_from
 from zoo.registry import Entry
 from zoo.runs.folder import ADVICE, FORMAT, HISTORY, RECORD, new_folder, read_json, read_record, writing
 from zoo.runs.metrics import Metrics
-from zoo.specs import ModelSpec, Preprocessing
+from zoo.specs import ModelSpec, Preprocessing, read_preprocessing
 from zoo.weights import load_weights
 
 MODEL = "model.keras"
@@ -128,7 +128,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
             preprocessing, table = declared["preprocessing"], declared["table"]
             report = LoadReport.from_dict(_tuples(record["weights"])) if record["weights"] else None
             known = {
-                "preprocessing": Preprocessing(**_tuples(preprocessing)) if preprocessing else None,
+                "preprocessing": Preprocessing(**_tuples(read_preprocessing(preprocessing))) if preprocessing else None,
                 "class_names": tuple(declared["class_names"]),
                 "table": Table.from_dict(table) if table else None,
                 "report": report,
