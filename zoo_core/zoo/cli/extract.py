@@ -35,7 +35,9 @@ def extract(
 ) -> None:
     """Write what a network makes of a dataset to an .npz file: features and labels of each split."""
     if not out.endswith(".npz"):
-        raise ArgumentError(f"write the features to {out!r}", "features are kept as .npz", "let the name end with .npz")
+        raise ArgumentError(
+            f"write the features to {out!r}", "features are written as .npz files", "pass a name that ends with .npz"
+        )
     start_tensorflow()
     features = zoo.extract(run_or_model, load(data, **options_of_data), weights=weights, layer=layer)
     features.save(out)
