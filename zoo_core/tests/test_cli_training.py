@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from zoo.cli import arguments, training
+from zoo.cli import arguments, train
 
 Zoo = Callable[..., tuple[int, str, str]]
 
-TRAIN = ("train", "lenet5.digits_0_4", "--data", "digits", "--classes", "5,6,7", "--epochs", "1", "--seed", "3")
+TRAIN = ("train", "small_convnet.digits_0_4", "--data", "digits", "--classes", "5,6,7", "--epochs", "1", "--seed", "3")
 
 
 @pytest.fixture(autouse=True)
@@ -28,35 +28,35 @@ def _somewhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_declared_build_is_verified_and_says_against_what(zoo: Zoo) -> None:
-    status, out, err = zoo("build", "lenet5")
+    status, out, err = zoo("build", "small_convnet")
     assert (status, err) == (0, "")
-    assert "61,706  (verified against 156 + 2,416" in out
+    assert "9,798  (verified against 60 + 880" in out
     assert "random initial values" in out
 
 
 def test_another_configuration_is_built_and_said_not_to_be_checked(zoo: Zoo) -> None:
     words = ("--classes", "3", "--input-shape", "64x64x1", "--option", "dropout=0.5")
-    document = json.loads(zoo("build", "lenet5", *words, "--json")[1])
-    assert (document["verified"], document["total"]) == (False, 337_591)
+    document = json.loads(zoo("build", "small_convnet", *words, "--json")[1])
+    assert (document["verified"], document["total"]) == (False, 60 + 880 + (15 * 15 * 16 + 1) * 48 + 1_568 + 99)
     assert (document["input_shape"], document["output_shape"]) == ([None, 64, 64, 1], [None, 3])
     assert document["options"]["config"]["dropout"] == 0.5
-    assert "not the declared configuration: not checked" in zoo("build", "lenet5", *words)[1]
+    assert "not checked, since this is not the declared configuration" in zoo("build", "small_convnet", *words)[1]
 
 
 def test_a_network_without_its_top_is_pooled(zoo: Zoo) -> None:
-    document = json.loads(zoo("build", "resnet20_cifar", "--no-top", "--pooling", "avg", "--json")[1])
-    assert document["output_shape"] == [None, 64]
+    document = json.loads(zoo("build", "small_resnet", "--no-top", "--pooling", "avg", "--json")[1])
+    assert document["output_shape"] == [None, 16]
 
 
 def test_every_layer_is_shown_when_asked_for(zoo: Zoo) -> None:
-    assert "f6" not in zoo("build", "lenet5")[1]
-    assert "f6" in zoo("build", "lenet5", "--summary")[1]
+    assert "fc2" not in zoo("build", "small_convnet")[1]
+    assert "fc2" in zoo("build", "small_convnet", "--summary")[1]
 
 
 def test_a_build_with_weights_reports_what_became_of_each_variable(zoo: Zoo) -> None:
-    out = zoo("build", "lenet5.digits_0_4")[1]
+    out = zoo("build", "small_convnet.digits_0_4")[1]
     assert "10 variables loaded from " in out
-    _, out, err = zoo("build", "lenet5", "--weights", "digits_0_4", "--classes", "3")
+    _, out, err = zoo("build", "small_convnet", "--weights", "digits_0_4", "--classes", "3")
     assert "8 variables loaded from " in out
     assert "left at its initial value: predictions/kernel" in out
     assert "left at its initial value" not in err.replace("the head is left at its initial values", "")
@@ -67,8 +67,8 @@ def test_a_build_with_weights_reports_what_became_of_each_variable(zoo: Zoo) -> 
     [
         (("--classes", "-3"), "with classes=-3: that is no count of classes"),
         (("--classes", "three"), "'three' is not a valid integer; see zoo build --help"),
-        (("--input-shape", "8x8x1"), "the smallest it takes is 16x16"),
-        (("--input-shape", "big"), "'big' is no shape such as 32x32x3"),
+        (("--input-shape", "4x4x1"), "the smallest it takes is 8x8"),
+        (("--input-shape", "big"), "'big' is not a shape; write one such as 32x32x3"),
         (("--option", "dropout"), "'dropout' is not of the form key=value"),
         (("--option", "classes=3"), "pass 'classes' as --classes"),
         (("--option", "droput=0.1"), "did you mean 'dropout'?"),
@@ -77,7 +77,7 @@ def test_a_build_with_weights_reports_what_became_of_each_variable(zoo: Zoo) -> 
     ],
 )
 def test_a_build_that_cannot_be_is_one_line(words: tuple[str, ...], message: str, zoo: Zoo) -> None:
-    status, out, err = zoo("build", "lenet5", *words)
+    status, out, err = zoo("build", "small_convnet", *words)
     assert (status, out, err.count("\n")) == (1, "", 1)
     assert message in err
 
@@ -96,11 +96,11 @@ def run_folder(zoo: Zoo) -> str:
 def test_training_prints_its_progress_to_stderr_and_the_outcome_to_stdout(zoo: Zoo) -> None:
     status, out, err = zoo(*TRAIN)
     assert status == 0
-    assert out.startswith("runs/lenet5.digits_0_4-digits-1  lenet5 trained on digits\n")
-    assert "next       zoo predict runs/lenet5.digits_0_4-digits-1 PHOTO.jpg" in " ".join(out.splitlines()[-1:])
+    assert out.startswith("runs/small_convnet.digits_0_4-digits-1  small_convnet trained on digits\n")
+    assert "next       zoo predict runs/small_convnet.digits_0_4-digits-1 PHOTO.jpg" in " ".join(out.splitlines()[-1:])
     assert err.startswith("digits: 326 for training")
     assert "epoch 1/1 (head)" in err
-    written = set(os.listdir("runs/lenet5.digits_0_4-digits-1"))
+    written = set(os.listdir("runs/small_convnet.digits_0_4-digits-1"))
     assert {"model.keras", "run.json", "history.json", "report.md", "report.html", "curves.png"} < written
 
 
@@ -116,16 +116,16 @@ def test_the_recipe_that_a_report_prints_is_the_same_training(zoo: Zoo, run_fold
 
 
 def test_without_weights_everything_learns(zoo: Zoo) -> None:
-    for words, strategy in ((("lenet5",), "full"), (("lenet5.digits_0_4",), "head")):
+    for words, strategy in ((("small_convnet",), "full"), (("small_convnet.digits_0_4",), "head")):
         status, out, _ = zoo("train", *words, "--data", "digits", "--classes", "5,6", "--epochs", "1", "--json")
         assert status == 0
         assert json.loads(out)["strategy"]["name"] == f"zoo-core/{strategy}"
 
 
 def test_each_run_gets_a_folder_of_its_own() -> None:
-    assert training.new_run_folder("net-data") == os.path.join("runs", "net-data-1")
+    assert train.new_run_folder("net-data") == os.path.join("runs", "net-data-1")
     Path("runs/net-data-1").mkdir(parents=True)
-    assert training.new_run_folder("net-data") == os.path.join("runs", "net-data-2")
+    assert train.new_run_folder("net-data") == os.path.join("runs", "net-data-2")
 
 
 def test_a_run_evaluates_on_what_was_held_out_of_its_own_data(zoo: Zoo, run_folder: str) -> None:
@@ -152,7 +152,7 @@ def test_a_run_predicts_by_the_names_of_its_classes(zoo: Zoo, run_folder: str) -
     assert {each["label"] for each in answer["predictions"]} < {"5", "6", "7"}
     assert zoo("predict", run_folder, "a.png")[1].startswith("a.png\n  ")
     header, _, *lines = zoo("predict", run_folder, "a.png", "b.png")[1].splitlines()
-    assert header.split() == ["input", "prediction", "or", "else"]
+    assert header.split() == ["input", "prediction", "next", "best"]
     assert [line.split()[0] for line in lines] == ["a.png", "b.png"]
 
 
@@ -162,7 +162,7 @@ def test_files_left_out_are_counted_and_named(zoo: Zoo) -> None:
             Path("photos", name).mkdir(parents=True, exist_ok=True)
             Image.new("L", (32, 32), grey + number).save(f"photos/{name}/{number}.png")
     Path("photos/dark/broken.jpg").write_bytes(b"\xff\xd8\xff")
-    words = ("train", "lenet5.digits_0_4", "--data", "photos", "--epochs", "1", "--out", "run")
+    words = ("train", "small_convnet.digits_0_4", "--data", "photos", "--epochs", "1", "--out", "run")
     status, _, err = zoo(*words)
     assert status == 0
     assert "1 file skipped" in err
@@ -179,18 +179,21 @@ def test_files_left_out_are_counted_and_named(zoo: Zoo) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("train", "lenet5"), "say --data, or name a recipe that does; see zoo train --help"),
-        (("train", "lenet5", "--data", "digits", "--strategy", "haed"), "did you mean 'head'?"),
-        (("train", "lenet6", "--data", "digits"), "did you mean 'lenet' or 'lenet5'"),
-        (("train", "lenet5", "--data", "nofolder"), "there is no folder 'nofolder'"),
-        (("evaluate", "lenet5.digits_0_4"), "--data must say what to measure on; see zoo evaluate --help"),
-        (("predict", "lenet5.digits_0_4"), "missing argument 'IMAGE...'"),
-        (("predict", "lenet5.digits_0_4", "no.jpg"), "predict 'no.jpg': there is no such file"),
-        (("predict", "lenet5.digits_0_4", "a.csv", "b.csv"), "pass one CSV file at a time"),
-        (("predict", "lenet5", __file__), "without weights has random values"),
-        (("predict", "lenet5.digits_0_4", __file__), "it is no picture of a known format"),
+        (("train", "small_convnet"), "pass --data, or a recipe that contains it; see zoo train --help"),
+        (("train", "small_convnet", "--data", "digits", "--strategy", "haed"), "did you mean 'head'?"),
+        (("train", "small_convnt", "--data", "digits"), "did you mean 'small_convnet' or"),
+        (("train", "small_convnet", "--data", "nofolder"), "there is no folder 'nofolder'"),
+        (
+            ("evaluate", "small_convnet.digits_0_4"),
+            "is not the folder of a run; pass --data to say what to measure on; see zoo evaluate --help",
+        ),
+        (("predict", "small_convnet.digits_0_4"), "missing argument 'IMAGE...'"),
+        (("predict", "small_convnet.digits_0_4", "no.jpg"), "predict 'no.jpg': there is no such file"),
+        (("predict", "small_convnet.digits_0_4", "a.csv", "b.csv"), "pass one CSV file at a time"),
+        (("predict", "small_convnet", __file__), "without weights has random values"),
+        (("predict", "small_convnet.digits_0_4", __file__), "it is not an image in a known format"),
         (("weights", "verify", __file__), "pass --model as well"),
-        (("weights", "verify", __file__, "--model", "lenet5"), "test_cli_training.py"),
+        (("weights", "verify", __file__, "--model", "small_convnet"), "test_cli_training.py"),
     ],
 )
 def test_a_mistake_is_one_line(words: tuple[str, ...], message: str, zoo: Zoo) -> None:
@@ -200,10 +203,59 @@ def test_a_mistake_is_one_line(words: tuple[str, ...], message: str, zoo: Zoo) -
 
 
 def test_weights_are_verified(zoo: Zoo) -> None:
-    status, out, _ = zoo("weights", "verify", "lenet5.digits_0_4")
+    status, out, _ = zoo("weights", "verify", "small_convnet.digits_0_4")
     assert status == 0
     assert "10, all loaded" in out
-    assert json.loads(zoo("weights", "verify", "lenet5.digits_0_4", "--json")[1])["tag"] == "digits_0_4"
+    assert json.loads(zoo("weights", "verify", "small_convnet.digits_0_4", "--json")[1])["tag"] == "digits_0_4"
+
+
+# -- the former names of options
+
+
+def test_a_former_name_of_an_option_still_works_and_one_line_says_what_it_is_called_now(zoo: Zoo) -> None:
+    words = ("--schedule", "step", "--epochs", "2", "--json")
+    status, out, err = zoo(*TRAIN, *words, "--decay", "0.5", "--decay-every", "1", "--accumulate", "2")
+    assert status == 0, err
+    assert json.loads(out)["training"] == {
+        "schedule": "step",
+        "lr_decay": 0.5,
+        "lr_decay_every": 1,
+        "gradient_accumulation_steps": 2,
+    }
+    warnings = [line for line in err.splitlines() if line.startswith("zoo: warning: ")]
+    assert [line.split()[2] + " " + line.split()[6] for line in warnings] == [
+        "--decay --lr-decay;",
+        "--decay-every --lr-decay-every;",
+        "--accumulate --gradient-accumulation-steps;",
+    ]
+    help_page = zoo("train", "--help")[1]
+    assert "--lr-decay-every" in help_page
+    assert not {"--decay", "--decay-every", "--accumulate"} & set(help_page.split())
+
+
+def test_an_option_under_both_of_its_names_is_an_error(zoo: Zoo) -> None:
+    status, out, err = zoo(*TRAIN, "--decay", "0.5", "--lr-decay", "0.5")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "--decay is the old name of --lr-decay; pass only --lr-decay" in err
+
+
+# -- what JSON calls things
+
+
+def test_the_json_of_a_run_calls_its_figures_and_its_load_report_by_the_names_of_the_field(
+    zoo: Zoo, run_folder: str
+) -> None:
+    record = json.loads(Path(run_folder, "run.json").read_text())
+    evaluated = json.loads(zoo("evaluate", run_folder, "--json")[1])
+    for metrics in (record["metrics"], evaluated):
+        assert set(metrics["recall"]) == {"5", "6", "7"}
+        assert "per_class" not in metrics
+    assert evaluated["recall"] == pytest.approx(record["metrics"]["recall"])
+    built = json.loads(zoo("build", "small_convnet", "--weights", "digits_0_4", "--classes", "3", "--json")[1])
+    for report in (record["weights"], built["weights"]):
+        assert {name for name, _ in report["missing"]} == {"predictions/kernel", "predictions/bias"}
+        assert sorted(report["unexpected"]) == ["predictions/bias", "predictions/kernel"]
+        assert not {"initial", "unused"} & report.keys()
 
 
 # -- arguments

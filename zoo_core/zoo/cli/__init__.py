@@ -1,4 +1,4 @@
-"""The ``zoo`` program: it parses, calls the public face and prints; every mistake of the user's is one clear line."""
+"""The ``zoo`` program: it parses the command line, calls the public functions and prints; an error is one line."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING
 import click
 
 from zoo import __version__
-from zoo.cli.output import show_help
+from zoo.cli.output import show_help, warn
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from zoo.plugins import Fault, Plugin
 
-#: Where each command of ours is defined, in the order of ``zoo --help``. Imported when asked for.
-_OURS = {
+#: Where each built-in command is defined, in the order of ``zoo --help``. A module is imported when it is needed.
+_BUILT_IN = {
     "list": "zoo.cli.listing:list_",
-    "info": "zoo.cli.listing:info",
-    "plugins": "zoo.cli.listing:plugins",
-    "prefer": "zoo.cli.listing:prefer",
+    "info": "zoo.cli.info:info",
+    "plugins": "zoo.cli.plugins:plugins",
+    "prefer": "zoo.cli.prefer:prefer",
     "build": "zoo.cli.build:build",
-    "lock": "zoo.cli.build:lock",
-    "train": "zoo.cli.training:train",
-    "evaluate": "zoo.cli.training:evaluate",
-    "predict": "zoo.cli.training:predict",
-    "explain": "zoo.cli.inspect_runs:explain",
-    "compare": "zoo.cli.inspect_runs:compare",
+    "lock": "zoo.cli.lock:lock",
+    "train": "zoo.cli.train:train",
+    "evaluate": "zoo.cli.evaluate:evaluate",
+    "predict": "zoo.cli.predict:predict",
+    "explain": "zoo.cli.explain:explain",
+    "compare": "zoo.cli.compare:compare",
     "augment": "zoo.cli.augment:augment",
     "extract": "zoo.cli.extract:extract",
     "weights": "zoo.cli.weights:weights",
@@ -42,18 +42,21 @@ _HELP = """A model zoo for TensorFlow and Keras 3 that grows by plugins.
 
 \b
 Start here:
-  zoo demo                      the whole journey on handwritten digits, offline
-  zoo list                      what is in the zoo
-  zoo train MODEL --data PHOTOS adapt a network to your own photographs
+  zoo demo                       a guided tour on handwritten digits, offline
+  zoo list                       the models in the zoo
+  zoo train MODEL --data PHOTOS  adapt a model to your own photographs
 """
 
 
 class Commands(click.Group):
-    """The commands of ``zoo``: ours, each imported when it is asked for, and those that plugins add."""
+    """The commands of ``zoo``: the built-in ones, each imported when it is needed, and those that plugins add."""
 
     def __init__(self) -> None:
         debug = click.Option(
-            ["--debug"], is_flag=True, expose_value=False, help="Show tracebacks. Anywhere in the line."
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            help="Show the traceback of an error. It may stand anywhere in the command.",
         )
         version = click.version_option(__version__, "-V", "--version", message="zoo %(version)s")
         super().__init__(
@@ -68,14 +71,14 @@ class Commands(click.Group):
         self._failures: list[tuple[Plugin, Fault]] | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, ours first."""
+        """Return the names of all commands, the built-in ones first."""
         self.warn_of_failures()
-        return [*_OURS, *sorted(self.commands)]
+        return [*_BUILT_IN, *sorted(self.commands)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command of ours or of a plugin; plugins are not asked for what is ours."""
-        if cmd_name in _OURS:
-            module, _, name = _OURS[cmd_name].partition(":")
+        """Return a command; plugins are loaded only for a name that is not built in."""
+        if cmd_name in _BUILT_IN:
+            module, _, name = _BUILT_IN[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), name)
             return command
         self.warn_of_failures()
@@ -84,7 +87,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of the line; one that is not there is named with those of nearly the same name."""
+        """Find the command that the user asked for; an unknown one is an error that suggests similar names."""
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=2)
             question = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -92,18 +95,18 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Add a plugin's command.
+        """Add the command of a plugin.
 
         Raises:
-            ValueError: if the name is taken.
+            ValueError: if there is a command of that name already.
         """
         name = name or cmd.name or ""
-        if name in _OURS or name in self.commands:
-            raise ValueError(f"the command {name!r} is there already")
+        if name in _BUILT_IN or name in self.commands:
+            raise ValueError(f"there is already a command {name!r}")
         super().add_command(cmd, name)
 
     def failures(self) -> list[tuple[Plugin, Fault]]:
-        """Let the plugins add their commands, once, and return what failed."""
+        """Let the plugins add their commands, if they have not done so yet, and return what failed."""
         if self._failures is None:
             from zoo.plugins import extend_commands
 
@@ -112,10 +115,10 @@ class Commands(click.Group):
         return self._failures
 
     def warn_of_failures(self) -> None:
-        """Let the plugins add their commands; what fails is one line each, the first time."""
+        """Let the plugins add their commands; the first time, print one line for each that fails."""
         first = self._failures is None
         for plugin, fault in self.failures() if first else ():
-            click.echo(f"zoo: warning: commands of {plugin.distribution} are missing: {fault.reason}", err=True)
+            warn(f"the commands of {plugin.distribution} are missing: {fault.reason}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except BrokenPipeError:
-        # The reader has gone, as `head` does. Python would say so again when it flushes stdout at its end.
+        # The reader of a pipe has gone, as `head` does. Python would report it again when it flushes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
     except (KeyboardInterrupt, click.Abort):
@@ -138,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _without_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """Take ``--debug`` out of the line, wherever it stands before ``--``."""
+    """Return the arguments without ``--debug``, wherever it stands before ``--``, and whether it was there."""
     arguments = list(arguments)
     end = arguments.index("--") if "--" in arguments else len(arguments)
     kept = [argument for argument in arguments[:end] if argument != "--debug"]
@@ -153,8 +156,9 @@ def _one_line(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         return f"{message[:1].lower()}{message[1:]}; see {context.command_path if context else 'zoo'} --help"
     if isinstance(error, OSError) and error.strerror:
-        return f"the system refuses{f' {error.filename}' if error.filename else ''}: {error.strerror.lower()}"
-    return f"a bug in zoo or in a plugin: {type(error).__name__}: {error}; --debug shows where, please report it"
+        return f"the operating system reports: {error.strerror}{f' ({error.filename})' if error.filename else ''}"
+    found = f"{type(error).__name__}: {error}"
+    return f"this is a bug in Zoo or in a plugin: {found}; please report it with the output of --debug"
 
 
 def _fail(message: str, status: int = 1) -> int:

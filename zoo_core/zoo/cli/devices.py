@@ -1,4 +1,4 @@
-"""``zoo devices``: what TensorFlow can compute on here."""
+"""``zoo devices``: the devices that TensorFlow can compute on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from zoo.cli.startup import start_tensorflow
 @output.json_option
 @output.with_example("zoo devices")
 def devices(as_json: bool) -> None:
-    """List the devices that --device takes.
+    """List the devices that you can pass as --device.
 
-    Train on one with --device gpu:1, or let the stages of a network lie on several: --device gpu:0 --device gpu:1.
+    Train on one with --device gpu:1, or divide the stages of a network among several: --device gpu:0 --device gpu:1.
     """
     start_tensorflow()
     found = zoo.list_devices()

@@ -7,39 +7,41 @@ from typing import Any
 import click
 
 import zoo
-from zoo.cli import output
-from zoo.cli.arguments import device_options, options
+from zoo.cli import help_page, output
+from zoo.cli.arguments import device_options, seed_option, weights_option
+from zoo.cli.data import data_options, load
 from zoo.cli.startup import start_tensorflow
-from zoo.cli.training import OPTIONS_OF_DATA, load
 from zoo.errors import ArgumentError
 
 
-@click.command()
+@click.command(cls=help_page.Command)
 @click.argument("run_or_model")
-@click.option("--data", required=True, metavar="FOLDER_OR_NAME", help="Class folders, a CSV file or a dataset's name.")
-@click.option("--weights", metavar="TAG_OR_PATH", help="For a model's name: its weights.")
-@click.option("--layer", metavar="NAME", help="Whose output the features are; by default what the classifier gets.")
-@click.option("--out", required=True, metavar="FILE.npz", help="Where they are written.")
-@options(OPTIONS_OF_DATA)
-@device_options()
+@weights_option("Model")
+@help_page.option(
+    "Model",
+    "--layer",
+    metavar="NAME",
+    help="The layer whose output to write. The default is the one whose output the classifier takes.",
+)
+@data_options(required=True)
+@seed_option("Data", "The seed of how the data is split.")
+@help_page.option("Output", "--out", required=True, metavar="FILE.npz", help="The file to write.")
 @output.json_option
+@device_options()
 @output.with_example("zoo extract lenet5.digits_0_4 --data digits --out digits.npz")
 def extract(
-    run_or_model: str,
-    data: str,
-    weights: str | None,
-    layer: str | None,
-    out: str,
-    as_json: bool,
-    **options_of_data: Any,
+    run_or_model: str, data: str, weights: str | None, layer: str | None, out: str, as_json: bool, **chosen_data: Any
 ) -> None:
-    """Write what a network makes of a dataset to an .npz file: features and labels of each split."""
+    """Write the features that a network computes from a dataset to an .npz file.
+
+    RUN_OR_MODEL is the folder of a run or the name of a model. The file holds the features and labels of each part of
+    the data: training, validation and test.
+    """
     if not out.endswith(".npz"):
-        raise ArgumentError(
-            f"write the features to {out!r}", "features are written as .npz files", "pass a name that ends with .npz"
-        )
+        found, advice = "features are written as .npz", "pass a name that ends in .npz"
+        raise ArgumentError(f"write the features to {out!r}", found, advice)
     start_tensorflow()
-    features = zoo.extract(run_or_model, load(data, **options_of_data), weights=weights, layer=layer)
+    features = zoo.extract(run_or_model, load(data, **chosen_data), weights=weights, layer=layer)
     features.save(out)
     shapes = {name: list(values.shape) for name, (values, _) in features.splits.items()}
     if as_json:

@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from zoo.cli import help_page
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: Of a table that is not printed to a terminal no line is cut or folded.
+#: The width of a table that is not printed to a terminal, so wide that no line is cut or folded.
 _UNLIMITED = 10_000
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+json_option = help_page.option(
+    "Output", "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+)
 
 
 def with_example(text: str) -> Callable[[F], F]:
@@ -37,13 +41,13 @@ def with_example(text: str) -> Callable[[F], F]:
 
 @click.pass_context
 def show_help(context: click.Context) -> None:
-    """Print the help of a group of commands that was called without one."""
+    """Print the help page of a group of commands, if the group was called without one of its commands."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = (), cut: bool = False) -> None:
-    """Print rows under their keys; the last column gives way where the terminal is narrow, folded or ``cut``."""
+    """Print rows under their keys; on a narrow terminal, the last column is folded, or with ``cut`` cut off."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -67,7 +71,7 @@ def table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = (), cu
 
 
 def sheet(facts: Mapping[str, object]) -> None:
-    """Print facts with their names beside them; a fact that is None or empty is left out, a tuple takes lines."""
+    """Print facts beside their names; a tuple takes several lines, and what is None or empty is left out."""
     from rich.table import Table
 
     shown = Table.grid(padding=(0, 3, 0, 0))
@@ -80,7 +84,7 @@ def sheet(facts: Mapping[str, object]) -> None:
 
 
 def title(text: str, rest: str = "") -> None:
-    """Print a heading, of which ``rest`` is not the name but what it is."""
+    """Print a heading: a name in bold type, and ``rest``, which says what it is."""
     from rich.text import Text
 
     console().print(Text.assemble((text, "bold"), f"  {rest}" if rest else ""))
@@ -89,6 +93,11 @@ def title(text: str, rest: str = "") -> None:
 def note(text: str) -> None:
     """Print what the user should know, on stderr."""
     click.secho(text, dim=True, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning as one line on stderr."""
+    click.echo(f"zoo: warning: {text}", err=True)
 
 
 def print_json(document: object) -> None:
@@ -106,7 +115,7 @@ def count(number: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Return the plural of a noun of ours.
+    """Return the plural of one of the nouns that Zoo prints.
 
     >>> plural("class")
     'classes'
@@ -115,7 +124,7 @@ def plural(noun: str) -> str:
 
 
 def figures(values: Mapping[str, float]) -> str:
-    """Return named figures in one line.
+    """Return figures with their names, on one line.
 
     >>> figures({"top-1": 0.97123})
     'top-1 0.9712'
@@ -124,7 +133,7 @@ def figures(values: Mapping[str, float]) -> str:
 
 
 def share(value: float | None) -> str:
-    """Return a share of 1 to three digits; nothing for None.
+    """Return a share from 0 to 1 with three digits; an empty text for None.
 
     >>> share(0.70424)
     '0.704'
@@ -133,7 +142,7 @@ def share(value: float | None) -> str:
 
 
 def as_pattern(text: str) -> str:
-    """Return the shell pattern of a name's part; what is a pattern stays one.
+    """Return the shell pattern that finds ``text`` anywhere in a name; a text that is a pattern is returned as it is.
 
     >>> as_pattern("resnet"), as_pattern("resnet*")
     ('*resnet*', 'resnet*')
@@ -142,7 +151,7 @@ def as_pattern(text: str) -> str:
 
 
 def shape(sizes: Iterable[int | None]) -> str:
-    """Return an input shape as people write it.
+    """Return an input shape as text.
 
     >>> shape((224, 224, 3))
     '224x224x3'
@@ -151,7 +160,7 @@ def shape(sizes: Iterable[int | None]) -> str:
 
 
 def width() -> int:
-    """Return how many columns there are to print on."""
+    """Return the width of the terminal in columns."""
     return console().width
 
 
@@ -164,7 +173,7 @@ def _console(file: Any) -> Console:
 
 
 def console() -> Console:
-    """Return the console of stdout as it is now."""
+    """Return the console that prints to the current ``sys.stdout``."""
     return _console(sys.stdout)
 
 
@@ -185,7 +194,7 @@ def _plain(value: Any) -> Any:
 
 
 def metric(number: int | None) -> str:
-    """Return a number to three digits with a metric prefix; nothing for None.
+    """Return a number with three digits and a metric prefix; an empty text for None.
 
     >>> metric(3_857_973_248)
     '3.86 G'

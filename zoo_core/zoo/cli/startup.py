@@ -1,4 +1,4 @@
-"""Starting TensorFlow: seconds in which the user is told so, without TensorFlow's own greetings."""
+"""Starting TensorFlow, which takes seconds: the user is told, and TensorFlow's start messages are left out."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ import click
 from zoo import devices
 from zoo.cli.arguments import DEVICES
 
-#: What TensorFlow's C++ prints at its start whatever its log level: the notes on oneDNN and on CUDA, and that logging
-#: is not set up.
-_GREETING = re.compile(
+#: The lines that TensorFlow's C++ code prints when it starts, whatever its log level: notes on oneDNN and CUDA, and a
+#: warning that logging is not set up yet.
+_START_MESSAGE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\) is called|I\d{4} [\d:.]+ +\d+ (port|cudart_stub)\.cc:"
 )
 
 
 def start_tensorflow() -> None:
-    """Import Keras on TensorFlow, saying so on a terminal, and use the devices as the line says."""
+    """Import Keras with TensorFlow, and apply the device options of the command."""
     _import_keras()
     context = click.get_current_context(silent=True)
     settings = dict(context.meta.get(DEVICES, {})) if context else {}
@@ -36,17 +36,17 @@ def start_tensorflow() -> None:
 
 
 def _import_keras() -> None:
-    """Import Keras; everything but the greetings still reaches stderr."""
+    """Import Keras; everything but the start messages still reaches stderr."""
     if "keras" in sys.modules:
         return
-    # Level 2 keeps errors; where no GPU is, that CUDA finds none is one, and level 3 leaves it out.
+    # Level 2 shows errors. Without a GPU, TensorFlow reports as an error that CUDA found none; level 3 hides that.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if glob.glob("/dev/nvidia*") else "3")
     show_warnings_of_zoo()
     on_terminal = sys.stderr.isatty()
     if on_terminal:
         click.echo("starting TensorFlow ...", nl=False, err=True)
     try:
-        with _without_greetings():
+        with _without_start_messages():
             import keras  # noqa: F401
     finally:
         if on_terminal:
@@ -54,10 +54,10 @@ def _import_keras() -> None:
 
 
 @contextmanager
-def _without_greetings() -> Iterator[None]:
-    """Hold back what is written to the file descriptor of stderr and pass it on afterwards, less the greetings.
+def _without_start_messages() -> Iterator[None]:
+    """Hold back what is written to the file descriptor of stderr, and write it afterwards without the start messages.
 
-    The greetings come from C++ before any setting of its logging is read, so that nothing in Python can stop them.
+    They come from C++ before it reads any setting of its logging, so Python cannot turn them off.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
@@ -71,12 +71,12 @@ def _without_greetings() -> Iterator[None]:
             os.close(stderr)
             held.seek(0)
             for line in held:
-                if not _GREETING.match(line):
+                if not _START_MESSAGE.match(line):
                     os.write(2, line)
 
 
 def show_warnings_of_zoo() -> None:
-    """Print what Zoo logs to stderr, as the program's own words."""
+    """Print the warnings that Zoo logs to stderr, each after ``zoo:``."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("zoo: %(message)s"))
     logging.getLogger("zoo").addHandler(handler)

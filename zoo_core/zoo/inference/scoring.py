@@ -1,4 +1,4 @@
-"""The figures of an evaluation, computed from the predictions and the labels of the samples."""
+"""From what a model says of labelled samples to the figures of an evaluation."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from numpy.typing import NDArray
 from zoo.runs.metrics import BINS, FIVE, Bin, Interval, Metrics, Mistake
 from zoo.specs import Task
 
-#: The number of mistakes to list, those with the highest probabilities.
+#: Of the mistakes, the worst are kept by name.
 MISTAKES = 16
 
-#: The number of bootstrap resamples for the intervals of a regression.
+#: How often the samples of a regression are drawn anew for its intervals.
 RESAMPLES = 1_000
 
-#: The lower limit of probabilities in the loss, as in Keras, because the logarithm of 0 is infinite.
+#: The least probability that the loss counts, as in Keras: the logarithm of 0 is infinite.
 _LEAST = 1e-7
 
-#: The most random numbers to hold in memory at a time.
+#: How many random numbers are held at once.
 _DRAWN = 2**20
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The predictions for N samples, reduced to what the figures need; each field is an array ``(N,)``.
+    """What a classifier said of each of N samples, in as few numbers as its figures need, each an array ``(N,)``.
 
     ``labels`` and ``predicted`` are indices of the model's classes; ``confidence`` is the probability of the predicted
-    class, and ``of_truth`` is that of the true class; ``among_five`` says whether fewer than five classes got a higher
-    probability than the true class.
+    class and ``of_truth`` that of the true one; ``among_five`` says whether fewer than five classes got more than it.
     """
 
     labels: NDArray[np.int64]
@@ -41,7 +40,7 @@ class Answers:
 
 
 def answers_of(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Answers:
-    """Return the predictions of ``(N, classes)`` probabilities for samples with these labels."""
+    """Return what ``(N, classes)`` probabilities say of samples with these labels."""
     rows = np.arange(len(labels))
     predicted = probabilities.argmax(axis=1)
     of_truth = probabilities[rows, labels]
@@ -50,7 +49,7 @@ def answers_of(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) ->
 
 
 def joined(parts: list[Answers]) -> Answers:
-    """Return the parts as one, in order."""
+    """Return the answers to all samples, in order."""
     names = Answers.__dataclass_fields__
     return Answers(**{name: np.concatenate([getattr(each, name) for each in parts]) for name in names})
 
@@ -58,7 +57,7 @@ def joined(parts: list[Answers]) -> Answers:
 def classification_metrics(
     task: Task, split: str, names: tuple[str, ...], answers: Answers, sample_names: list[str] | None = None
 ) -> Metrics:
-    """Return the figures of a classifier with classes of these ``names``; ``sample_names`` are for its mistakes."""
+    """Return the figures of a classifier whose classes have these ``names``; ``sample_names`` are for its mistakes."""
     from sklearn.metrics import precision_recall_fscore_support
 
     labels, predicted, right = answers.labels, answers.predicted, answers.predicted == answers.labels
@@ -99,7 +98,7 @@ def classification_metrics(
 
 
 def regression_metrics(split: str, predicted: NDArray[np.float64], targets: NDArray[np.float64]) -> Metrics:
-    """Return the figures of a regression from the predicted values ``(N,)`` and the true values ``(N,)``."""
+    """Return the figures of numbers ``(N,)`` predicted for targets ``(N,)``."""
     errors = predicted - targets
     loss, variance = float(np.square(errors).mean()), float(targets.var())
     return Metrics(
@@ -115,11 +114,11 @@ def regression_metrics(split: str, predicted: NDArray[np.float64], targets: NDAr
 
 
 def bootstrap(errors: NDArray[np.float64], targets: NDArray[np.float64], *, seed: int = 0) -> dict[str, Interval]:
-    """Return the 95% confidence intervals of MAE, RMSE and R2 by bootstrap; no intervals for fewer than two samples."""
+    """Return the 95% intervals of MAE, RMSE and R2 from resamples of the samples; none for fewer than two."""
     count = len(errors)
     if count < 2:
         return {}
-    # Targets are centred, so that the squares of large targets do not lose digits.
+    # Centred, so that squares of large targets lose no digits.
     centred = targets - targets.mean()
     terms = (np.abs(errors), np.square(errors), centred, np.square(centred))
     drawn = np.random.default_rng(seed)
@@ -139,9 +138,9 @@ def bootstrap(errors: NDArray[np.float64], targets: NDArray[np.float64], *, seed
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, tuple[Bin, ...]]:
-    """Return the expected calibration error, and the bins; a bin without samples has zeros.
+    """Return the expected calibration error and the bins, those without samples with zeros.
 
-    Bin m holds the probabilities above m / 15 and up to (m + 1) / 15 (Guo et al. 2017, section 2).
+    Bin m holds the probabilities above m / 15, up to (m + 1) / 15 (Guo et al. 2017, section 2).
     """
     places = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     counts = np.bincount(places, minlength=BINS)

@@ -42,15 +42,22 @@ def _report(run: Run) -> list[Block]:
         *_figure(run, "curves.png", f"Loss and {_measure(run)} over the epochs, for training and validation"),
         *_figure(run, "learning_rate.png", "Loss at each learning rate that was tried"),
         *_epochs(run.history),
-        *_results(run),
-        *_mistakes(run),
-        *_figure(run, "predictions.png", f"Predictions for {'held-out' if run.metrics else 'training'} samples"),
-        Heading("Predict with this model"),
-        *_predict(run),
+        Heading("Train it again"),
+        Paragraph(
+            ("Save this recipe as ", Code("recipe.toml"), ", then run ", Code("zoo train --recipe recipe.toml"), ":")
+        ),
+        Snippet(recipe_of(run), "toml"),
         Heading("Initial weights"),
         _weights(run),
-        Heading("Train it again"),
-        *_train_again(run),
+        *_results(run),
+        *_mistakes(run),
+        *_figure(
+            run,
+            "predictions.png",
+            f"Predictions for {'held-out' if run.metrics else 'training'} samples",
+        ),
+        Heading("Predict with this model"),
+        *_predict(run),
         Heading("Versions"),
         Grid(
             ("software", "version"), (*info["versions"].items(), (f"{run.build.qualified} (plugin)", run.build.version))
@@ -194,14 +201,6 @@ def _predict(run: Run) -> list[Block]:
         ),
         Snippet(f"zoo predict . {file}"),
         Snippet(f'import zoo\n\nzoo.predict(".", "{file}")', "python"),
-    ]
-
-
-def _train_again(run: Run) -> list[Block]:
-    command = Code("zoo train --recipe recipe.toml")
-    return [
-        Paragraph(("Save this recipe as ", Code("recipe.toml"), ", then run ", command, ":")),
-        Snippet(recipe_of(run), "toml"),
     ]
 
 

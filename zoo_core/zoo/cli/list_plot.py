@@ -1,4 +1,4 @@
-"""``zoo list --plot``: the models' accuracy against their cost, as a picture."""
+"""``zoo list --plot``: a plot of the models' accuracy against their cost."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from zoo.specs import ModelSpec, WeightsSpec
 
 
 def draw_models(names: list[str], entries: list[Entry[ModelSpec]], path: Path) -> None:
-    """Write the picture of the models that have a published accuracy and a computed cost, and say how many they are.
+    """Plot the models that have a published accuracy and a known cost, and print how many they are.
 
-    Accuracy is that of the tag ``imagenet``, else the best, at the input that the cost was computed for. Since accuracy
-    on ten classes says nothing beside that on a thousand, only models are drawn whose weights tell the most common
-    number of classes apart.
+    The accuracy is that of the tag ``imagenet``, or else the best one, measured at the input size that the cost is for.
+    Accuracies on different numbers of classes cannot be compared, so only models with the most common number of classes
+    are plotted.
 
     Raises:
         ArgumentError: if the file cannot be written.
     """
     if path.suffix.lower() != ".png":
-        raise click.UsageError(f"--plot writes PNG; call the file {path.with_suffix('.png')}")
+        raise click.UsageError(f"--plot writes a PNG file; name it {path.with_suffix('.png')}")
     figures = {name: figure for name, entry in zip(names, entries, strict=True) if (figure := _figure(entry))}
     if not figures:
-        output.note("nothing to draw: no model listed has a published top-1 and computed multiply-accumulates")
+        output.note("nothing to plot: no model in the list has both a published top-1 accuracy and a known cost")
         return
     (classes, _), *_ = Counter(weights.classes for weights in figures.values()).most_common(1)
 
@@ -49,14 +49,18 @@ def draw_models(names: list[str], entries: list[Entry[ModelSpec]], path: Path) -
         path.write_bytes(accuracy_against_cost(drawn, f"{classes:,} classes"))
     except OSError as error:
         found = f"it cannot be written ({error.strerror or error})"
-        raise ArgumentError(f"draw the models into {path}", found, "pass another file") from error
+        raise ArgumentError(f"plot the models to {path}", found, "pass another path") from error
     others = len(names) - len(drawn)
-    without = f"; {others} without a published top-1 on {classes:,} classes are left out" if others else ""
+    without = (
+        f"; {output.count(others, 'model')} without a published top-1 accuracy on {classes:,} classes left out"
+        if others
+        else ""
+    )
     click.echo(f"{path}: {output.count(len(drawn), 'model')}{without}")
 
 
 def _figure(entry: Entry[ModelSpec]) -> WeightsSpec | None:
-    """Return the weights whose accuracy stands for the model."""
+    """Return the weights whose accuracy is plotted for the model, if there are any."""
     own_size = (None, entry.spec.input_shape)
     candidates = [
         each.spec
