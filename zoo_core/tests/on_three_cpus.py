@@ -103,7 +103,7 @@ def test_the_same_may_be_configured_again_and_anything_else_is_too_late() -> Non
     tf.constant(1)
     devices.configure(cpus=3)
     with pytest.raises(
-        DeviceError, match=r"cpus=2: TensorFlow already uses its devices otherwise \(cpu:0, cpu:1, cpu:2\)"
+        DeviceError, match=r"cpus=2: TensorFlow already uses its devices with other settings \(cpu:0, cpu:1, cpu:2\)"
     ):
         devices.configure(cpus=2)
     assert len(zoo.list_devices()) == 3
@@ -289,12 +289,12 @@ def test_where_a_model_lies_is_not_saved_with_it(tmp_path: Path) -> None:
             lambda: keras.Sequential([keras.Input((3,)), layers.Dense(2)]),
             THREE,
             ArgumentError,
-            "it is no functional model",
+            "it is not a functional model",
         ),
         (network, ["cpu:0", "cpu:3"], DeviceError, "no device 'cpu:3'; the devices found are cpu:0, cpu:1, cpu:2"),
         (network, [], ArgumentError, "no device is named; name one or more of cpu:0, cpu:1, cpu:2"),
-        (network, {"squeese": "cpu:0"}, ArgumentError, "'squeese' is no layer of it; did you mean 'squeeze'?"),
-        (network, [*THREE, *THREE], ArgumentError, "it has 5 layers with weights, for 6 devices; name 5 at most"),
+        (network, {"squeese": "cpu:0"}, ArgumentError, "it has no layer 'squeese'; did you mean 'squeeze'?"),
+        (network, [*THREE, *THREE], ArgumentError, "it has 5 layers with weights, for 6 devices; name at most 5"),
     ],
     ids=["sequential", "unknown device", "no device", "unknown layer", "too many"],
 )

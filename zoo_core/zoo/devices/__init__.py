@@ -1,4 +1,4 @@
-"""The devices that models are computed on, and how a model is laid over several of them."""
+"""The devices that models are computed on, and how a model is placed on several of them."""
 
 from __future__ import annotations
 

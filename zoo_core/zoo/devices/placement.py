@@ -1,4 +1,4 @@
-"""Laying the stages of a functional model over several devices."""
+"""Placing the stages of a functional model on several devices."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from zoo.devices.hardware import Device, find_devices
 from zoo.errors import ArgumentError, asked, asking, did_you_mean
 from zoo.models.graph import BYTES, Node, macs_of, size_of
 
-#: How much more than in the most even division a device may get, to cut where fewer tensors cross.
+#: How many times the cost of the most even division one device may get, if fewer tensors then cross between devices.
 _UNEVEN = 1.25
 
-_Way = tuple[int, int, float, tuple[int, ...]]
+#: A way to divide the first operations of a model: the number of tensors that cross the cuts and the numbers in them,
+#: the sum of the squares of the costs of the parts, and where the parts begin.
+_Division = tuple[int, int, float, tuple[int, ...]]
 
-#: Where Keras keeps the logits of a softmax or sigmoid, from which it computes the cross-entropy.
+#: The attribute in which Keras keeps the logits of a softmax or sigmoid, to compute the cross-entropy from them.
 _LOGITS = "_keras_logits"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The layers that lie on one device, in the order in which they run.
+    """The layers on one device, in the order in which they run.
 
-    ``macs`` are the multiply-accumulates for one sample; ``handed_on`` the bytes that one sample takes between this
-    stage and those after it, in float32.
+    ``macs`` are the multiply-accumulates for one sample; ``handed_on`` is the number of bytes, in float32, that cross
+    from this stage and those before it to the later ones, for one sample.
     """
 
     device: str
@@ -41,7 +43,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Placement:
-    """What of a model lies where; as text, a table."""
+    """The stages of a model and their devices; as text, a table."""
 
     stages: tuple[Stage, ...]
 
@@ -61,20 +63,21 @@ class Placement:
 
 
 def place(model: keras.Model, devices: str | Sequence[str] | Mapping[str, str]) -> Placement:
-    """Lay the stages of ``model`` over several devices, in place, and return what lies where.
+    """Move the stages of ``model`` to several devices and return which layers are on which device.
 
-    The variables of a layer lie on its device with the values that they had, and the layer runs there, forwards and
-    backwards, in this model and in every other that shares it. Outputs and training stay the same. Where a model lies
-    is not saved with it. XLA compiles for one device, so that a model that was placed runs without it.
+    The variables of a layer are moved to its device, with their values. The layer runs there, forwards and backwards,
+    in this model and in every other model that shares it. Outputs and training stay the same. The placement is not
+    saved with the model. XLA compiles for a single device, so a placed model runs without it.
 
-    Place a model first, and take parts of it afterwards: a part that has already run keeps the old variables. What an
-    optimiser keeps lies beside the weights if it is built before ``fit`` does so; :func:`zoo.transfer` sees to that.
+    Place a model before making models of parts of it: a part that has already run keeps the old variables. The
+    variables of an optimiser are created on the devices of the weights if the optimiser is built before ``fit`` would
+    build it; :func:`zoo.transfer` does so.
 
     Args:
-        model: a functional model, such as :func:`zoo.build` returns; compiled or not, nested or with shared layers.
-        devices: the names of devices, over which the layers are divided in their order: each gets about the same share
-            of parameters and of multiply-accumulates, the two counted alike, and the model is cut where few and small
-            tensors cross. Or the name of the first layer of each stage, with the device from there on.
+        model: a functional model, such as :func:`zoo.build` returns. It may be compiled, nested or have shared layers.
+        devices: the names of devices, among which the layers are divided in their order. Each gets about the same
+            share of the parameters and of the multiply-accumulates, weighted equally, and the model is cut where few
+            and small tensors cross. Or a mapping from the name of the first layer of each stage to its device.
 
     Raises:
         ArgumentError: if the model is not functional, has no such layer, or fewer stages than devices.
@@ -84,22 +87,22 @@ def place(model: keras.Model, devices: str | Sequence[str] | Mapping[str, str]) 
     >>> [stage.device for stage in zoo.place(zoo.build("lenet5"), {"c1": "cpu:0", "f6": "cpu:0"}).stages]
     ['cpu:0', 'cpu:0']
     """
-    named = devices if isinstance(devices, Mapping) else None
+    first_layers = devices if isinstance(devices, Mapping) else None
     names = list(devices.values()) if isinstance(devices, Mapping) else devices
     names = [names] if isinstance(names, str) else list(names)
     with asking(f"place {model.name!r} on {', '.join(map(str, names)) or 'no device'}"):
         if not hasattr(model, "operations"):
-            raise ArgumentError(asked(), "it is no functional model", "pass a model that zoo.build returns")
+            raise ArgumentError(asked(), "it is not a functional model", "pass a model that zoo.build returns")
         found = find_devices(names)
         graph = _graph_of(model)
-        starts = _divided(graph, len(found)) if named is None else _starts(graph, named)
+        starts = _divided(graph, len(found)) if first_layers is None else _starts(graph, first_layers)
         stages = sorted(zip(starts, found, strict=True), key=lambda stage: stage[0])
         ends = [start for start, _ in stages[1:]] + [len(graph.operations)]
-        done: set[int] = set()
+        moved: set[int] = set()
         for (start, device), end in zip(stages, ends, strict=True):
             for operation in graph.operations[start:end]:
                 for leaf in _leaves(operation):
-                    _lay(leaf, device, done)
+                    _run_on(leaf, device, moved)
         for each in _with_nested(model):
             _forget_traces(each)
         return Placement(
@@ -112,9 +115,10 @@ def place(model: keras.Model, devices: str | Sequence[str] | Mapping[str, str]) 
 
 @dataclass(frozen=True)
 class _Graph:
-    """The operations of a model in the order in which they run, what each costs, and the tensors between them.
+    """The operations of a model in the order in which they run, the cost of each, and the tensors between them.
 
-    ``spans`` holds for each tensor the first and the last place of the operations that make or take it, and its size.
+    ``spans`` holds, for each tensor, the place of the operation that computes it, that of the last operation that takes
+    it, and its size for one sample.
     """
 
     operations: tuple[Any, ...]
@@ -123,12 +127,12 @@ class _Graph:
     spans: tuple[tuple[int, int, int], ...]
 
     def crossing(self, place: int) -> tuple[int, int]:
-        """Return how many tensors pass a cut before the operation at ``place``, and their numbers for one sample."""
+        """Return how many tensors cross a cut before the operation at ``place``, and how many numbers they hold."""
         sizes = [size for first, last, size in self.spans if first < place <= last]
         return len(sizes), sum(sizes)
 
     def stage(self, start: int, end: int, device: Device) -> Stage:
-        """Return what lies on ``device``: the operations from ``start`` up to ``end``."""
+        """Return the stage of the operations from ``start`` up to ``end``, on ``device``."""
         names = tuple(operation.name for operation in self.operations[start:end])
         handed_on = BYTES * self.crossing(end)[1]
         return Stage(device.name, names, sum(self.parameters[start:end]), sum(self.macs[start:end]), handed_on)
@@ -142,78 +146,78 @@ def _graph_of(model: keras.Model) -> _Graph:
     )
     macs = [0] * len(operations)
     spans: dict[int, tuple[int, int, int]] = {}
-    for step in _calls(model):
-        place = places[id(step.operation)]
-        macs[place] += _macs(step)
-        for tensor in step.inputs:
+    for node in _all_nodes(model):
+        place = places[id(node.operation)]
+        macs[place] += _macs(node)
+        for tensor in node.inputs:
             made = places[id(tensor._keras_history.operation)]
             first, last, _ = spans.get(id(tensor), (made, made, 0))
             spans[id(tensor)] = min(first, place), max(last, place), size_of(tensor)
     return _Graph(operations, parameters, tuple(macs), tuple(spans.values()))
 
 
-def _calls(model: keras.Model) -> Iterator[Node]:
-    """Yield every use of an operation; :func:`zoo.models.graph.nodes_of` knows no layer that is used twice."""
-    seen = set()
+def _all_nodes(model: keras.Model) -> Iterator[Node]:
+    """Yield a node for every use of an operation; :func:`zoo.models.graph.nodes_of` refuses layers used twice."""
+    visited = set()
     waiting = list(model.outputs)
     inputs = {id(tensor) for tensor in model.inputs}
     while waiting:
         tensor = waiting.pop()
         history = tensor._keras_history
-        if id(tensor) in inputs or (use := (id(history.operation), history.node_index)) in seen:
+        if id(tensor) in inputs or (use := (id(history.operation), history.node_index)) in visited:
             continue
-        seen.add(use)
-        node = history.operation._inbound_nodes[history.node_index]
-        yield Node(history.operation, tuple(node.input_tensors), tuple(node.output_tensors), 0, 1)
-        waiting += node.input_tensors
+        visited.add(use)
+        keras_node = history.operation._inbound_nodes[history.node_index]
+        yield Node(history.operation, tuple(keras_node.input_tensors), tuple(keras_node.output_tensors), 0, 1)
+        waiting += keras_node.input_tensors
 
 
-def _macs(step: Node) -> int:
-    nested = step.operation
-    return sum(map(_macs, _calls(nested))) if hasattr(nested, "operations") else macs_of(step)
+def _macs(node: Node) -> int:
+    nested = node.operation
+    return sum(map(_macs, _all_nodes(nested))) if hasattr(nested, "operations") else macs_of(node)
 
 
-def _starts(graph: _Graph, named: Mapping[str, str]) -> list[int]:
-    """Return the place of each layer named; the first of them takes along what comes before it."""
+def _starts(graph: _Graph, first_layers: Mapping[str, str]) -> list[int]:
+    """Return where each stage begins: at its first layer, or for the first stage at the beginning of the model."""
     places = {operation.name: place for place, operation in enumerate(graph.operations)}
-    for name in named:
+    for name in first_layers:
         if name not in places:
-            advice = did_you_mean(name, list(places)) or f"its layers end with {', '.join(list(places)[-5:])}"
-            raise ArgumentError(asked(), f"{name!r} is no layer of it", advice)
-    starts = [places[name] for name in named]
+            advice = did_you_mean(name, list(places)) or f"its last layers are {', '.join(list(places)[-5:])}"
+            raise ArgumentError(asked(), f"it has no layer {name!r}", advice)
+    starts = [places[name] for name in first_layers]
     return [0 if start == min(starts) else start for start in starts]
 
 
 def _divided(graph: _Graph, parts: int) -> list[int]:
-    """Return where each of so many parts begins, of about the same cost, cut where the fewest and smallest cross.
+    """Return where each of ``parts`` parts begins: about equal in cost, and cut where few and small tensors cross.
 
     Raises:
-        ArgumentError: if there are fewer operations that cost anything.
+        ArgumentError: if there are fewer operations than parts that have weights or multiply-accumulates.
     """
     shares = zip(_shares(graph.parameters), _shares(graph.macs), strict=True)
     costs = [parameters + macs for parameters, macs in shares]
     count = sum(cost > 0 for cost in costs)
     if count < parts:
         found = f"it has {count} layers with weights, for {parts} devices"
-        raise ArgumentError(asked(), found, f"name {count or 1} at most")
+        raise ArgumentError(asked(), found, f"name at most {count or 1}")
     sums = [0.0, *accumulate(costs)]
     most = _UNEVEN * _even(costs, parts)
     crossing = [graph.crossing(place) for place in range(len(costs) + 1)]
-    # For every place where a part may end, the best way to get there: how many tensors and numbers cross on it, how
-    # uneven its parts are, and where they begin. Of equal ways, the one that cuts later leaves an activation below.
-    best: dict[int, _Way] = {0: (0, 0, 0.0, (0,))}
+    # For every place where a part may end, the best division of the operations before it. Of several that are equally
+    # good, the one that cuts later is taken, so that an activation stays with the layer before it.
+    best: dict[int, _Division] = {0: (0, 0, 0.0, (0,))}
     for part in range(1, parts + 1):
-        ways: dict[int, _Way] = {}
+        divisions: dict[int, _Division] = {}
         for end in range(1, len(costs)) if part < parts else [len(costs)]:
             tensors, numbers = crossing[end]
             possible = [
-                (way[0] + tensors, way[1] + numbers, way[2] + cost**2, (*way[3], end))
-                for start, way in reversed(best.items())
+                (before[0] + tensors, before[1] + numbers, before[2] + cost**2, (*before[3], end))
+                for start, before in reversed(best.items())
                 if start < end and 0 < (cost := sums[end] - sums[start]) <= most
             ]
             if possible:
-                ways[end] = min(possible, key=lambda way: way[:3])
-        best = ways
+                divisions[end] = min(possible, key=lambda division: division[:3])
+        best = divisions
     return list(best[len(costs)][3][:-1])
 
 
@@ -223,7 +227,7 @@ def _shares(figures: Sequence[int]) -> list[float]:
 
 
 def _even(costs: Sequence[float], parts: int) -> float:
-    """Return the least that the costliest part can cost, to a thousandth, if ``costs`` are divided in their order."""
+    """Return the smallest possible cost of the most expensive of ``parts`` consecutive parts, to one thousandth."""
 
     def needed(most: float) -> int:
         count, part = 1, 0.0
@@ -240,11 +244,11 @@ def _even(costs: Sequence[float], parts: int) -> float:
     return enough
 
 
-# -- laying
+# -- placing
 
 
 def _leaves(operation: Any) -> Iterator[Any]:
-    """Yield the operations of a nested model, which other models may take out of it, or the operation itself."""
+    """Yield the operations of a nested model, which other models may use by themselves, or the operation itself."""
     if hasattr(operation, "operations"):
         for inner in operation.operations:
             yield from _leaves(inner)
@@ -259,24 +263,24 @@ def _with_nested(model: keras.Model) -> Iterator[keras.Model]:
             yield from _with_nested(operation)
 
 
-def _lay(operation: Any, device: Device, done: set[int]) -> None:
-    """Let an operation run on ``device``, with its variables there; those ``done`` are of an earlier operation too."""
+def _run_on(operation: Any, device: Device, moved: set[int]) -> None:
+    """Let an operation run on ``device`` and move its variables there, except those that an earlier one has moved."""
     if hasattr(vars(operation).get("call"), "placed_on"):
         del vars(operation)["call"]
-    # Not by setattr, which Keras overrides to look for layers and variables. The attribute goes before the method.
+    # Not by setattr, which Keras overrides to look for layers and variables. The attribute hides the method.
     vars(operation)["call"] = _running_on(device, operation.call)
     if isinstance(operation, keras.Layer):
         operation.supports_jit = False
     for variable in getattr(operation, "variables", ()):
-        if id(variable) not in done:
-            done.add(id(variable))
+        if id(variable) not in moved:
+            moved.add(id(variable))
             _move(variable, device.tensorflow_name)
 
 
 def _running_on(device: Device, call: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``call`` such that it and its gradient run on ``device``.
+    """Return a function that runs ``call`` and its gradient on ``device``.
 
-    ``tf.device`` alone does not reach the gradient: what a tape computes lies where the tape is asked.
+    ``tf.device`` alone does not affect the gradient: a tape computes that on the device where ``gradient`` is called.
     """
     import tensorflow
 
@@ -325,7 +329,7 @@ def _is_floating(value: Any) -> bool:
 
 
 def _move(variable: keras.Variable, device: str) -> None:
-    """Give a variable its values on another device."""
+    """Move a variable with its values to another device."""
     import tensorflow
 
     old = variable.value
@@ -334,7 +338,7 @@ def _move(variable: keras.Variable, device: str) -> None:
     with tensorflow.device(device):
         variable._value = tensorflow.Variable(
             old.read_value(),
-            trainable=old.trainable,  # not the variable's own, which is False as long as its layer is frozen
+            trainable=old.trainable,  # that of the Keras variable is False while its layer is frozen
             name=variable.name,
             aggregation=old.aggregation,
             synchronization=old.synchronization,
@@ -342,7 +346,7 @@ def _move(variable: keras.Variable, device: str) -> None:
 
 
 def _forget_traces(model: keras.Model) -> None:
-    """Let a model that has run be traced again, and its optimiser go on with the variables in their new places."""
+    """Let a model that has run be traced again, and its optimiser continue with the variables on their new devices."""
     model.train_function = model.test_function = model.predict_function = None
     model.jit_compile = False
     optimizer = getattr(model, "optimizer", None)

@@ -1,4 +1,4 @@
-"""The graph of a functional model, step by step in the order of execution: what is computed, from what, until when."""
+"""The graph of a functional model: its nodes in the order of execution, and what they compute and need."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import keras
 
 from zoo.errors import ArgumentError
 
-#: The numbers of one activation or weight.
+#: The bytes of one activation or weight, in float32.
 BYTES = 4
 
 
 @dataclass(frozen=True)
 class Node:
-    """One operation of a model: the tensors it takes and gives, and the last step that needs what it gives.
+    """One operation of a model, with the tensors that are its inputs and outputs.
 
-    ``stride`` says how many pixels of the input lie between two neighbours of the output's maps.
+    ``needed_until`` is the place, in the order of execution, of the last node that takes one of the outputs. ``stride``
+    is the distance, in pixels of the model's input, between neighbouring values of the output's feature maps.
     """
 
     operation: Any
@@ -29,56 +30,57 @@ class Node:
 
 
 def nodes_of(model: keras.Model) -> list[Node]:
-    """Return the steps of ``model`` in the order in which Keras runs them; nested models are opened.
+    """Return the nodes of ``model`` in the order in which Keras runs them.
 
     Raises:
-        ArgumentError: if the model is not functional, or uses a layer twice.
+        ArgumentError: if the model is not functional, uses a layer twice, or uses another model as a layer.
     """
     operations = _operations(model)
     produced = {id(tensor): place for place, each in enumerate(operations) for tensor in _tensors(each.output)}
     needed = [tensor for operation in operations for tensor in _inputs(operation)] + list(model.outputs)
-    if not all(id(tensor) in produced for tensor in needed):  # a layer's own tensors are those of its first use alone
+    if not all(id(tensor) in produced for tensor in needed):  # a layer knows only the tensors of its first use
         asked = f"follow the graph of {model.name!r}"
-        raise ArgumentError(asked, "it uses a layer twice", "pass a model that does not")
+        found = "it uses a layer twice, or another model as a layer"
+        raise ArgumentError(asked, found, "pass a model that does neither")
     last_use = dict.fromkeys(range(len(operations)), 0)
     for place, operation in enumerate(operations):
         for tensor in _inputs(operation):
             last_use[produced[id(tensor)]] = place
     for tensor in model.outputs:
         last_use[produced[id(tensor)]] = len(operations)
-    steps: list[Node] = []
+    nodes: list[Node] = []
     for place, operation in enumerate(operations):
         inputs = _inputs(operation)
-        before = max((steps[produced[id(tensor)]].stride for tensor in inputs), default=1)
+        before = max((nodes[produced[id(tensor)]].stride for tensor in inputs), default=1)
         stride = before * _stride(operation)
-        steps.append(Node(operation, inputs, tuple(_tensors(operation.output)), last_use[place], stride))
-    return steps
+        nodes.append(Node(operation, inputs, tuple(_tensors(operation.output)), last_use[place], stride))
+    return nodes
 
 
 def multiply_accumulates(model: keras.Model) -> int:
-    """Return how often a weight is multiplied and added for one input: convolutions and dense layers, biases aside."""
-    return sum(macs_of(step) for step in nodes_of(model))
+    """Return the multiply-accumulates of convolutions and dense layers for one input, without their biases."""
+    return sum(macs_of(node) for node in nodes_of(model))
 
 
 def peak_activation_bytes(model: keras.Model) -> int:
-    """Return the most bytes that activations take at once for one input in float32.
+    """Return the largest number of bytes that activations take at the same time, for one input in float32.
 
-    A tensor lives from the step that makes it to the last that needs it, as in an interpreter that frees what it can
-    and does nothing in place.
+    A tensor takes memory from the node that computes it to the last node that needs it, as in an interpreter that frees
+    memory as soon as possible and computes nothing in place.
     """
-    steps = nodes_of(model)
-    sizes = [sum(size_of(tensor) for tensor in step.outputs) * BYTES for step in steps]
+    nodes = nodes_of(model)
+    sizes = [sum(size_of(tensor) for tensor in node.outputs) * BYTES for node in nodes]
     living, peak = 0, 0
     for place, size in enumerate(sizes):
         living += size
         peak = max(peak, living)
-        living -= sum(sizes[earlier] for earlier in range(place + 1) if steps[earlier].needed_until == place)
+        living -= sum(sizes[earlier] for earlier in range(place + 1) if nodes[earlier].needed_until == place)
     return peak
 
 
 def _operations(model: keras.Model) -> list[Any]:
     if not hasattr(model, "operations"):
-        found = "it is no functional model"
+        found = "it is not a functional model"
         raise ArgumentError(f"follow the graph of {model.name!r}", found, "pass a model that zoo.build returns")
     return list(model.operations)
 
@@ -97,14 +99,14 @@ def _stride(operation: Any) -> int:
 
 
 def size_of(tensor: keras.KerasTensor) -> int:
-    """Return how many numbers the tensor holds for one sample; a size that is open counts as 1."""
+    """Return how many numbers the tensor holds for one sample; a dimension of None counts as 1."""
     return math.prod(size or 1 for size in tensor.shape[1:])
 
 
-def macs_of(step: Node) -> int:
-    """Return the multiply-accumulates of one step for one sample."""
-    layer = step.operation
-    inputs: int = step.inputs[0].shape[-1] if step.inputs else 0
+def macs_of(node: Node) -> int:
+    """Return the multiply-accumulates of one node for one sample."""
+    layer = node.operation
+    inputs: int = node.inputs[0].shape[-1] if node.inputs else 0
     if isinstance(layer, keras.layers.DepthwiseConv2D):
         for_each: int = math.prod(layer.kernel_size)
     elif isinstance(layer, keras.layers.Conv2D):
@@ -113,4 +115,4 @@ def macs_of(step: Node) -> int:
         for_each = inputs
     else:
         return 0
-    return size_of(step.outputs[0]) * for_each
+    return size_of(node.outputs[0]) * for_each
