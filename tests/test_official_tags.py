@@ -27,7 +27,7 @@ OFFICIAL: list[tuple[Entry[ModelSpec], WeightsSpec]] = [
     (registry.find_model(f"{plugin.distribution}/{spec.model}")[0], spec)
     for plugin in load_plugins()
     if plugin.distribution in FAMILIES
-    for spec in plugin.records["zoo_weights"]
+    for spec in plugin.specs["zoo_weights"]
 ]
 
 

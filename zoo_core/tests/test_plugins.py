@@ -56,7 +56,7 @@ BROKEN = {
     "never stops yielding": (
         "import itertools\nfrom zoo import hookimpl\n@hookimpl\ndef zoo_models():\n    return itertools.count()",
         "zoo_models",
-        "yields more than 10,000 records",
+        "yields more than 10,000 specs",
     ),
     "raises in its hook": (
         "from zoo import hookimpl\n@hookimpl\ndef zoo_models():\n    yield 1 / 0",

@@ -77,7 +77,12 @@ NAMES: dict[str, dict[str, str]] = {
         "classification": "zoo.inference.scoring:classification_metrics",
         "regression": "zoo.inference.scoring:regression_metrics",
     },
-    "zoo.plugins": {"named": "zoo.plugins:resolve_reference"},
+    "zoo.plugins": {
+        "HEAVY": "zoo.guard:HEAVY",
+        "MOST_RECORDS": "zoo.plugins:MOST_SPECS",
+        "RECORDS": "zoo.plugins:SPECS",
+        "named": "zoo.plugins:resolve_reference",
+    },
     "zoo.prediction": {"named": "zoo.inference.prediction:top_predictions"},
     "zoo.registry": {"did_you_mean": "zoo.errors:did_you_mean"},
     "zoo.subject": {

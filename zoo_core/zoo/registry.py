@@ -1,9 +1,10 @@
-"""From names to records: qualified names, aliases, ambiguous names, suggestions for typing errors."""
+"""From names to specs: qualified names, aliases, ambiguous names, suggestions for typing errors."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -24,7 +25,7 @@ S = TypeVar("S", bound=_Named)
 
 @dataclass(frozen=True)
 class Entry(Generic[S]):
-    """A record and the distribution that provides it."""
+    """A spec and the distribution that provides it."""
 
     spec: S
     distribution: str
@@ -48,11 +49,12 @@ def find_model(name: str) -> tuple[Entry[ModelSpec], str | None]:
     _check_is_name("model", name)
     distribution, _, bare = name.rpartition("/")
     bare, _, tag = bare.partition(".")
-    return _find("model", f"{distribution}/{bare}" if distribution else bare, _entries("zoo_models")), tag or None
+    models: _Index[ModelSpec] = _index("zoo_models")
+    return _find("model", f"{distribution}/{bare}" if distribution else bare, models), tag or None
 
 
 def info(name: str) -> ModelSpec:
-    """Return the record of a model: what it is, where it comes from and how many parameters it must have.
+    """Return the spec of a model: what it is, where it comes from and how many parameters it must have.
 
     >>> import zoo
     >>> zoo.info("resnet50").parameters.total
@@ -86,26 +88,29 @@ def find_weights(model: Entry[ModelSpec], tag: str) -> Entry[WeightsSpec]:
 
 def find_dataset(name: str) -> Entry[DatasetSpec]:
     """Return the dataset that ``name`` means; raises as :func:`find_model` does."""
-    return _find("dataset", name, _entries("zoo_datasets"))
+    return _find("dataset", name, _index("zoo_datasets"))
 
 
 def find_strategy(name: str) -> Entry[StrategySpec]:
     """Return the strategy that ``name`` means; raises as :func:`find_model` does."""
-    return _find("strategy", name, _entries("zoo_strategies"))
+    return _find("strategy", name, _index("zoo_strategies"))
 
 
 def weights_of(model: Entry[ModelSpec]) -> list[Entry[WeightsSpec]]:
     """Return the weights that all plugins offer for ``model``.
 
-    A bare model name in a record means the model of the same distribution if it has one, else whatever the name
-    resolves to.
+    A WeightsSpec that gives a bare model name means the model of its own distribution, if that has one of this name,
+    and otherwise the model that the name resolves to.
     """
-    return [entry for entry in _entries("zoo_weights") if _is_for(entry, model)]
+    index: _Index[WeightsSpec] = _index("zoo_weights")
+    positions = {position for name in _names_of(model) for position in index.claims.get(name, ())}
+    candidates = (index.entries[position] for position in sorted(positions))
+    return [entry for entry in candidates if _is_for(entry, model)]
 
 
 def weight_formats() -> list[Entry[WeightFormatSpec]]:
     """Return the formats of weight files that plugins add."""
-    return _entries("zoo_weight_formats")
+    return list(_index("zoo_weight_formats").entries)
 
 
 # -- listing
@@ -114,7 +119,9 @@ def weight_formats() -> list[Entry[WeightFormatSpec]]:
 def list_models(
     pattern: str = "*", *, weights: bool | None = None, plugin: str | None = None, task: Task | None = None
 ) -> list[str]:
-    """Return the names of the models installed, sorted; an ambiguous name stands there qualified, once for each plugin.
+    """Return the names of the models installed, sorted.
+
+    For a name that several plugins claim, the list has the qualified name of each of their models instead.
 
     Args:
         pattern: a shell pattern that the name or an alias must match.
@@ -126,15 +133,16 @@ def list_models(
     >>> zoo.list_models("lenet*")
     ['lenet5']
     """
-    entries = _entries("zoo_models")
+    index: _Index[ModelSpec] = _index("zoo_models")
+    matches = _matcher(pattern)
     chosen = [
         entry
-        for entry in entries
-        if any(fnmatch.fnmatchcase(name, pattern) for name in (entry.spec.name, *entry.spec.aliases, entry.qualified))
+        for entry in index.entries
+        if (any(map(matches, _names_of(entry))) or matches(entry.qualified))
         and (task is None or entry.spec.task == task)
         and (weights is None or bool(weights_of(entry)) == weights)
     ]
-    return _names(_of_plugin(chosen, plugin), entries)
+    return _shortest_names(_of_plugin(chosen, plugin), index)
 
 
 def list_weights(pattern: str = "*") -> list[str]:
@@ -144,18 +152,19 @@ def list_weights(pattern: str = "*") -> list[str]:
     >>> zoo.list_weights("lenet5*")
     ['lenet5.digits_0_4']
     """
-    names = {f"{entry.spec.model.rpartition('/')[2]}.{entry.spec.name}" for entry in _entries("zoo_weights")}
-    return sorted(name for name in names if fnmatch.fnmatchcase(name, pattern))
+    entries: Sequence[Entry[WeightsSpec]] = _index("zoo_weights").entries
+    names = {f"{entry.spec.model.rpartition('/')[2]}.{entry.spec.name}" for entry in entries}
+    return sorted(filter(_matcher(pattern), names))
 
 
 def list_datasets(pattern: str = "*") -> list[str]:
     """Return the names of the datasets installed, sorted."""
-    return _listed(_entries("zoo_datasets"), pattern)
+    return _listed(_index("zoo_datasets"), pattern)
 
 
 def list_strategies(pattern: str = "*") -> list[str]:
     """Return the names of the transfer strategies installed, sorted."""
-    return _listed(_entries("zoo_strategies"), pattern)
+    return _listed(_index("zoo_strategies"), pattern)
 
 
 def list_plugins() -> list[Plugin]:
@@ -165,31 +174,39 @@ def list_plugins() -> list[Plugin]:
     """
     ambiguous: dict[str, list[Fault]] = {}
     for hook, what in (("zoo_models", "model"), ("zoo_datasets", "dataset"), ("zoo_strategies", "strategy")):
-        entries = _entries(hook)
-        for name in sorted({name for entry in entries for name in _claims(entry)}):
-            claimants = [entry for entry in entries if name in _claims(entry)]
-            if len(claimants) > 1 and _preferred(name, claimants) is None:
-                for entry in claimants:
-                    others = ", ".join(sorted({each.distribution for each in claimants} - {entry.distribution}))
-                    reason = f"claims the {what} name {name!r}, and so does {others or 'another of its plugins'}; "
-                    reason += f"`zoo prefer {name} {entry.distribution}` decides"
-                    ambiguous.setdefault(entry.distribution, []).append(Fault("names", reason))
+        index = _index(hook)
+        for name in sorted(name for name, positions in index.claims.items() if len(positions) > 1):
+            claimants = index.claimants(name)
+            if _preferred(name, claimants) is not None:
+                continue
+            distributions = sorted({entry.distribution for entry in claimants})
+            for entry in claimants:
+                others = ", ".join(each for each in distributions if each != entry.distribution)
+                reason = f"claims the {what} name {name!r}, and so does {others or 'another of its plugins'}; "
+                reason += f"`zoo prefer {name} {entry.distribution}` decides"
+                ambiguous.setdefault(entry.distribution, []).append(Fault("names", reason))
     return [
-        replace(plugin, faults=(*plugin.faults, *(ambiguous.get(plugin.distribution, ()) if plugin.records else ())))
+        replace(plugin, faults=(*plugin.faults, *ambiguous[plugin.distribution]))
+        if plugin.specs and plugin.distribution in ambiguous
+        else plugin
         for plugin in plugins.load_plugins()
     ]
 
 
 def prefer(name: str, distribution: str | None) -> None:
-    """Let the bare ``name`` mean the one of ``distribution`` from now on; None forgets the preference.
+    """Let the bare ``name`` mean what ``distribution`` offers under it from now on; None forgets the preference.
 
     Raises:
         ArgumentError: if that distribution offers nothing of that name.
     """
     if distribution is not None:
         hooks = ("zoo_models", "zoo_datasets", "zoo_strategies")
-        claimants = {entry.distribution for hook in hooks for entry in _entries(hook) if name in _claims(entry)}
-        claimants |= {e.distribution for e in _entries("zoo_weights") if name == f"{e.spec.model}.{e.spec.name}"}
+        claimants = {entry.distribution for hook in hooks for entry in _index(hook).claimants(name)}
+        claimants |= {
+            entry.distribution
+            for entry in _index("zoo_weights").entries
+            if name == f"{entry.spec.model}.{entry.spec.name}"
+        }
         if distribution not in claimants:
             found = f"offered by {', '.join(sorted(claimants))}" if claimants else "offered by no plugin"
             raise ArgumentError(f"prefer {distribution} for {name!r}", f"the name is {found}", "see `zoo plugins`")
@@ -199,14 +216,55 @@ def prefer(name: str, distribution: str | None) -> None:
 # -- inside
 
 
-def _entries(hook: str) -> list[Entry[Any]]:
-    return [
-        Entry(spec, plugin.distribution) for plugin in plugins.load_plugins() for spec in plugin.records.get(hook, ())
-    ]
+@dataclass(frozen=True)
+class _Index(Generic[S]):
+    """All that the plugins yield to one hook.
+
+    - ``entries``: in the order of the plugins;
+    - ``claims``: the positions in ``entries`` of those that claim a name, by name. Of weights, the name is that of
+      the model, without its distribution.
+    """
+
+    entries: Sequence[Entry[S]]
+    claims: dict[str, list[int]]
+
+    def claimants(self, name: str) -> list[Entry[S]]:
+        """Return the entries that claim ``name``."""
+        return [self.entries[position] for position in self.claims.get(name, ())]
 
 
-def _claims(entry: Entry[Any]) -> tuple[str, ...]:
+#: The plugins that were indexed last, and the index of each hook that has been asked for.
+_indexed: tuple[tuple[Plugin, ...], dict[str, _Index[Any]]] = ((), {})
+
+
+def _index(hook: str) -> _Index[Any]:
+    """Return the index of a hook: built at the first question after plugins were loaded, and with them forgotten."""
+    global _indexed
+    loaded = plugins.load_plugins()
+    of, indexes = _indexed
+    if of is not loaded:
+        indexes = {}
+        _indexed = (loaded, indexes)
+    if hook not in indexes:
+        entries = [Entry(spec, plugin.distribution) for plugin in loaded for spec in plugin.specs.get(hook, ())]
+        claims: dict[str, list[int]] = {}
+        for position, entry in enumerate(entries):
+            names = (entry.spec.model.rpartition("/")[2],) if hook == "zoo_weights" else _names_of(entry)
+            for name in names:
+                positions = claims.setdefault(name, [])
+                if position not in positions[-1:]:  # an alias may be the name once more
+                    positions.append(position)
+        indexes[hook] = _Index(entries, claims)
+    return indexes[hook]
+
+
+def _names_of(entry: Entry[Any]) -> tuple[str, ...]:
     return (entry.spec.name, *getattr(entry.spec, "aliases", ()))
+
+
+def _matcher(pattern: str) -> Callable[[str], object]:
+    """Return what tells whether a name matches a shell pattern."""
+    return re.compile(fnmatch.translate(pattern)).match
 
 
 def _check_is_name(what: str, name: object) -> None:
@@ -214,20 +272,20 @@ def _check_is_name(what: str, name: object) -> None:
         raise ArgumentError(f"find the {what} {name!r}", "it is not a name", f"pass the {what}'s name as a string")
 
 
-def _find(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
+def _find(what: str, name: str, index: _Index[S]) -> Entry[S]:
     _check_is_name(what, name)
     distribution, _, bare = name.rpartition("/")
-    matching = [entry for entry in entries if bare in _claims(entry)]
+    matching = index.claimants(bare)
     if distribution:
         matching = [entry for entry in matching if entry.distribution == distribution]
     if matching:
         return _only(what, bare, matching)
-    known = sorted({claim for entry in entries for claim in _claims(entry)} | {entry.qualified for entry in entries})
-    count = len({entry.qualified for entry in entries})
+    qualified = {entry.qualified for entry in index.entries}
     raise UnknownNameError(
         f"find the {what} {name!r}",
-        f"none of the {count} {_plural(what)} installed has that name",
-        did_you_mean(name, known) or "`zoo list` shows them, `zoo plugins` shows where they come from",
+        f"none of the {len(qualified)} {_plural(what)} installed has that name",
+        did_you_mean(name, sorted(qualified.union(index.claims)))
+        or "`zoo list` shows them, `zoo plugins` shows where they come from",
     )
 
 
@@ -251,12 +309,11 @@ def _preferred(name: str, entries: Iterable[Entry[S]]) -> Entry[S] | None:
 
 
 def _is_for(weights: Entry[WeightsSpec], model: Entry[ModelSpec]) -> bool:
+    """Return whether weights are for ``model``, one of the names of which they give."""
     distribution, _, bare = weights.spec.model.rpartition("/")
-    if bare not in _claims(model):
-        return False
     if distribution:
         return distribution == model.distribution
-    claimants = [entry for entry in _entries("zoo_models") if bare in _claims(entry)]
+    claimants: list[Entry[ModelSpec]] = _index("zoo_models").claimants(bare)
     own = [entry for entry in claimants if entry.distribution == weights.distribution]
     choice = own[0] if own else claimants[0] if len(claimants) == 1 else _preferred(bare, claimants)
     return choice == model
@@ -277,22 +334,21 @@ def _of_plugin(entries: list[Entry[S]], plugin: str | None) -> list[Entry[S]]:
     return [entry for entry in entries if entry.distribution in distributions]
 
 
-def _names(chosen: Iterable[Entry[S]], among: list[Entry[S]]) -> list[str]:
-    """Name each entry as shortly as is unambiguous."""
-    claimants: dict[str, list[Entry[S]]] = {}
-    for each in among:
-        for name in _claims(each):
-            claimants.setdefault(name, []).append(each)
+def _shortest_names(chosen: Iterable[Entry[S]], among: _Index[S]) -> list[str]:
+    """Return the name of each entry, qualified where the bare name is ambiguous, in order."""
 
     def shortest(entry: Entry[S]) -> str:
-        rivals = claimants[entry.spec.name]
-        return entry.spec.name if len(rivals) == 1 or _preferred(entry.spec.name, rivals) == entry else entry.qualified
+        name = entry.spec.name
+        if len(among.claims[name]) == 1 or _preferred(name, among.claimants(name)) == entry:
+            return name
+        return entry.qualified
 
     return sorted({shortest(entry) for entry in chosen})
 
 
-def _listed(entries: list[Entry[S]], pattern: str) -> list[str]:
-    return _names((e for e in entries if any(fnmatch.fnmatchcase(name, pattern) for name in _claims(e))), entries)
+def _listed(index: _Index[S], pattern: str) -> list[str]:
+    matches = _matcher(pattern)
+    return _shortest_names((entry for entry in index.entries if any(map(matches, _names_of(entry)))), index)
 
 
 def _plural(what: str) -> str:

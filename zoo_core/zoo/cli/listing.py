@@ -157,6 +157,6 @@ _LISTINGS = {
 
 
 def _note_broken_plugins() -> None:
-    broken = sum(bool(plugin.faults) for plugin in zoo.list_plugins())
+    broken = sum(any(fault.phase != "names" for fault in plugin.faults) for plugin in zoo.list_plugins())
     if broken:
         output.note(f"{output.count(broken, 'plugin')} {'is' if broken == 1 else 'are'} broken; see zoo plugins")

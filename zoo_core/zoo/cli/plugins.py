@@ -38,7 +38,7 @@ def plugins(context: click.Context, traceback: bool, as_json: bool) -> None:
             "distribution": plugin.distribution,
             "version": plugin.version,
             "plugin": plugin.name,
-            "contributes": "broken" if plugin.faults and not plugin.records else _contribution(plugin),
+            "contributes": "broken" if plugin.faults and not plugin.specs else _contribution(plugin),
         }
         for plugin in found
     ]
@@ -65,10 +65,10 @@ def _with_faults_of_commands(app: click.Command) -> Iterator[Plugin]:
 
 
 def _plugin_document(plugin: Plugin) -> dict[str, Any]:
-    counts = {hook.removeprefix("zoo_"): len(records) for hook, records in plugin.records.items()}
-    return {**vars(plugin), "records": counts}
+    counts = {hook.removeprefix("zoo_"): len(specs) for hook, specs in plugin.specs.items()}
+    return {("records" if key == "specs" else key): value for key, value in {**vars(plugin), "specs": counts}.items()}
 
 
 def _contribution(plugin: Plugin) -> str:
-    counts = [output.count(len(records), _NOUNS[hook]) for hook, records in plugin.records.items() if records]
+    counts = [output.count(len(specs), _NOUNS[hook]) for hook, specs in plugin.specs.items() if specs]
     return ", ".join(counts) or "commands"

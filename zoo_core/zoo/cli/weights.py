@@ -59,7 +59,7 @@ def _all() -> list[Entry[WeightsSpec]]:
     return [
         Entry(spec, plugin.distribution)
         for plugin in zoo.list_plugins()
-        for spec in plugin.records.get("zoo_weights", ())
+        for spec in plugin.specs.get("zoo_weights", ())
     ]
 
 

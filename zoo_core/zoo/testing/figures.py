@@ -28,12 +28,12 @@ def write_figures(distribution: str) -> Path:
     Raises:
         UnknownNameError: if it offers no models.
     """
-    plugins = [each for each in list_plugins() if each.distribution == distribution and "zoo_models" in each.records]
+    plugins = [each for each in list_plugins() if each.distribution == distribution and "zoo_models" in each.specs]
     if not plugins:
         asked = f"compute the figures of {distribution!r}"
         raise UnknownNameError(asked, "no such distribution offers models", "`zoo plugins` shows those that do")
     figures = {}
-    for spec in plugins[0].records["zoo_models"]:
+    for spec in plugins[0].specs["zoo_models"]:
         figures[spec.name] = figures_of(build(f"{distribution}/{spec.name}"))
         keras.utils.clear_session()
     path = Path(str(sys.modules[plugins[0].module].__file__)).with_name(FIGURES)
