@@ -23,7 +23,7 @@ class _Named(Protocol):
 S = TypeVar("S", bound=_Named)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry(Generic[S]):
     """A spec and the distribution that provides it."""
 
