@@ -140,13 +140,18 @@ def measure(sites: dict[str, Path], rounds: int) -> dict[str, dict[str, float]]:
 
 
 def seconds_of(command: str, site: Path) -> float:
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPYCACHEPREFIX": str(site.parent / "compiled"),  # as after an installation, whatever the environment says
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", *command.split()],
         check=True,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment,
     )
     return time.perf_counter() - start
 

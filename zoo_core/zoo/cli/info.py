@@ -20,6 +20,7 @@ from zoo.specs import ModelSpec, ParameterCount, WeightsSpec
 @output.with_example("zoo info resnet50")
 def info(name: str, as_json: bool) -> None:
     """Show everything that Zoo knows about a model: its parameters and their source, preprocessing and weights."""
+    output.end_quickly()
     entry, tag = registry.find_model(name)
     weights = registry.weights_of(entry) if tag is None else [registry.find_weights(entry, tag)]
     if as_json:

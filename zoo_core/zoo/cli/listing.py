@@ -56,6 +56,7 @@ def list_(pattern: str, sort: str, plot: str | None, kind: str | None, as_json: 
         raise click.UsageError(f"{only}; leave them out with --{output.plural(kind)}")
     if plot and as_json:
         raise click.UsageError("pass --plot or --json, not both")
+    output.end_quickly()
     listing = _LISTINGS[kind or "model"]
     wanted = output.as_pattern(pattern)
     names = listing.names(wanted) if kind else zoo.list_models(wanted, **conditions)
