@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.cli import _OURS as COMMANDS
+from zoo.cli import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -38,7 +38,7 @@ def test_every_block_of_python_can_be_parsed(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_line_that_calls_zoo_names_a_command(page: Path) -> None:
     lines = re.findall(r"^(?: {4,}|\$ |.*&& )zoo ([a-z]\S*)", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [each for each in lines if each not in COMMANDS] == []
+    assert [each for each in lines if each not in BUILT_IN] == []
 
 
 def test_the_readme_calls_commands() -> None:

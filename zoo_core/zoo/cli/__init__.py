@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoo.plugins import Fault, Plugin
 
 #: Where each built-in command is defined, in the order of ``zoo --help``. A module is imported when it is needed.
-_BUILT_IN = {
+BUILT_IN = {
     "list": "zoo.cli.listing:list_",
     "info": "zoo.cli.info:info",
     "plugins": "zoo.cli.plugins:plugins",
@@ -73,12 +73,12 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, the built-in ones first."""
         self.warn_of_failures()
-        return [*_BUILT_IN, *sorted(self.commands)]
+        return [*BUILT_IN, *sorted(self.commands)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; plugins are loaded only for a name that is not built in."""
-        if cmd_name in _BUILT_IN:
-            module, _, name = _BUILT_IN[cmd_name].partition(":")
+        if cmd_name in BUILT_IN:
+            module, _, name = BUILT_IN[cmd_name].partition(":")
             command: click.Command = getattr(importlib.import_module(module), name)
             return command
         self.warn_of_failures()
@@ -101,7 +101,7 @@ class Commands(click.Group):
             ValueError: if there is a command of that name already.
         """
         name = name or cmd.name or ""
-        if name in _BUILT_IN or name in self.commands:
+        if name in BUILT_IN or name in self.commands:
             raise ValueError(f"there is already a command {name!r}")
         super().add_command(cmd, name)
 
