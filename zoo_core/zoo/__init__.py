@@ -5,10 +5,10 @@ Every public name is loaded when it is first used; ``import zoo`` itself imports
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zoo import _moved
+from zoo._lazy import lazy_names
 
 __version__ = "0.1.0"
 
@@ -117,22 +117,9 @@ _HOMES = {
     "zoo.transfer": ("transfer",),
     "zoo.weights": ("load_weights",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = sorted(_HOME_OF)
+__all__, __getattr__ = lazy_names(__name__, _HOMES)
 
 _moved.install()
-_moved_name = _moved.moved_names(__name__, stacklevel=3)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        return _moved_name(name)
-    value = getattr(importlib.import_module(_HOME_OF[name]), name)
-    # Importing the package zoo.transfer has set that name already, to the package, which can be called itself.
-    if not callable(globals().get(name)):
-        globals()[name] = value
-    return globals()[name]
 
 
 def __dir__() -> list[str]:

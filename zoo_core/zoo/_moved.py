@@ -1,4 +1,4 @@
-"""Names that Zoo 0.1 kept elsewhere: importing them from there works for one release more, with a warning."""
+"""The old places of names that have moved since Zoo 0.1: importing from them still works in this release, and warns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-#: Modules that are gone, each with the modules that hold its names now.
+#: Modules that no longer exist, each with the modules that define its names today, in the order of the search.
 MODULES: dict[str, tuple[str, ...]] = {
     "zoo.auxiliary": ("zoo.layers.auxiliary",),
     "zoo.comparing": ("zoo.inference.comparison",),
@@ -22,6 +22,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "zoo.files": ("zoo.atomic",),
     "zoo.graph": ("zoo.models.graph",),
     "zoo.heads": ("zoo.layers.heads",),
+    "zoo.labels": ("zoo.reporting.label_placement",),
     "zoo.locking": ("zoo.lockfile",),
     "zoo.metrics": ("zoo.runs.metrics", "zoo.inference.scoring"),
     "zoo.pictures": (
@@ -37,27 +38,44 @@ MODULES: dict[str, tuple[str, ...]] = {
     "zoo.published": ("zoo.weights.published",),
     "zoo.records": ("zoo.runs.folder",),
     "zoo.subject": ("zoo.inference.loaded_model", "zoo.models.build_info"),
+    "zoo.cli.augmenting": ("zoo.cli.augment",),
+    "zoo.cli.building": ("zoo.cli.build",),
+    "zoo.cli.drawing": ("zoo.cli.model_chart",),
+    "zoo.cli.extracting": ("zoo.cli.extract",),
+    "zoo.cli.looking": ("zoo.cli.inspect_runs",),
+    "zoo.cli.starting": ("zoo.cli.startup",),
     "zoo.data.augmented": ("zoo.data.augmented_folder",),
     "zoo.data.cifar": ("zoo.data.sources.cifar10",),
     "zoo.data.datasets": ("zoo.data.dataset", "zoo.data.loading"),
     "zoo.data.digits": ("zoo.data.sources.digits",),
-    "zoo.data.folders": ("zoo.data.sources.folders",),
+    "zoo.data.folders": ("zoo.data.sources.folders", "zoo.data.sources.labelled_folder"),
     "zoo.data.images": ("zoo.data.decoding", "zoo.data.preprocessing"),
+    "zoo.data.memory": ("zoo.data.buffer_pool",),
+    "zoo.data.pixels": ("zoo.data.pixel_cache",),
+    "zoo.data.rows": ("zoo.data.row_file",),
+    "zoo.data.scaled": ("zoo.data.jpeg",),
     "zoo.data.synthetic": ("zoo.data.sources.synthetic",),
     "zoo.data.tables": ("zoo.data.table_encoding", "zoo.data.sources.csv_file"),
+    "zoo.data.threads": ("zoo.data.thread_pool",),
+    "zoo.transfer.adapting": ("zoo.transfer.starting_model",),
+    "zoo.transfer.caching": ("zoo.transfer.feature_cache",),
+    "zoo.transfer.checkpoints": ("zoo.transfer.training_state",),
     "zoo.transfer.compiling": ("zoo.transfer.compilation",),
     "zoo.transfer.finding": ("zoo.transfer.lr_finder",),
+    "zoo.transfer.precision": ("zoo.transfer.mixed_precision",),
+    "zoo.transfer.reports": ("zoo.transfer.run_pictures", "zoo.reporting.run_report", "zoo.reporting.documents"),
     "zoo.transfer.resuming": ("zoo.transfer.unfinished",),
-    "zoo.transfer.runs": ("zoo.runs.run",),
+    "zoo.transfer.runs": ("zoo.runs.run", "zoo.runs.folder"),
+    "zoo.transfer.scaling": ("zoo.transfer.target_scaling",),
     "zoo.transfer.solving": ("zoo.transfer.closed_form",),
     "zoo.transfer.transferring": ("zoo.transfer.training",),
     "zoo.weights.converting": ("zoo.weights.conversion",),
-    "zoo.weights.formats.tensors": ("zoo.weights.formats.safetensors",),
     "zoo.weights.report": ("zoo.models.load_report",),
     "zoo.weights.verifying": ("zoo.weights.verification",),
+    "zoo.weights.formats.tensors": ("zoo.weights.formats.safetensors",),
 }
 
-#: Names that moved out of a module that is still there, or are called otherwise now.
+#: Names that left a module which still exists, or that have a new name: ``module:name`` says what they are today.
 NAMES: dict[str, dict[str, str]] = {
     "zoo": {"ContestedNameError": "zoo.errors:AmbiguousNameError"},
     "zoo.building": {
@@ -69,6 +87,8 @@ NAMES: dict[str, dict[str, str]] = {
         "own_options": "zoo.models.options:own_options",
         "resolve_options": "zoo.models.options:resolve_options",
     },
+    "zoo.data.memory": {"Memory": "zoo.data.buffer_pool:BufferPool"},
+    "zoo.data.pixels": {"Pixels": "zoo.data.pixel_cache:PixelCache"},
     "zoo.documents": {"Table": "zoo.reporting.documents:Grid"},
     "zoo.errors": {"ContestedNameError": "zoo.errors:AmbiguousNameError"},
     "zoo.evaluation": {"digest_of": "zoo.data.dataset:digest_of_samples"},
@@ -92,15 +112,18 @@ NAMES: dict[str, dict[str, str]] = {
         "name_of": "zoo.inference.loaded_model:display_name",
         "subject_of": "zoo.inference.loaded_model:load_model",
     },
+    "zoo.transfer.caching": {"Features": "zoo.transfer.feature_cache:FeatureStore"},
+    "zoo.transfer.checkpoints": {"touched": "zoo.transfer.training_state:updated_variables"},
+    "zoo.transfer.reports": {"drawings": "zoo.transfer.run_pictures:run_pictures"},
     "zoo.transfer.solving": {"regression": "zoo.transfer.closed_form:solve_regression"},
     "zoo.weights": {"LoadReport": "zoo.models.load_report:LoadReport"},
 }
 
 
 def moved_names(module: str, *, stacklevel: int = 2) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a module, which finds the names that have moved out of it and warns.
+    """Return the ``__getattr__`` of a module, which finds the names that have moved out of it and warns once for each.
 
-    ``stacklevel`` is that of the warning: 2 where this is the ``__getattr__`` itself, 3 where that calls it.
+    ``stacklevel`` is that of the warning: 2 where this function is the ``__getattr__`` itself, 3 where that calls it.
     """
 
     def find(name: str) -> Any:
@@ -108,16 +131,19 @@ def moved_names(module: str, *, stacklevel: int = 2) -> Callable[[str], Any]:
         if home is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         warnings.warn(
-            f"{module}.{name} has moved to {home}.{new}; the old name goes with the next release",
+            f"{module}.{name} is now {home}.{new}; the old name will be removed in the next release",
             DeprecationWarning,
             stacklevel=stacklevel,
         )
-        return getattr(importlib.import_module(home), new)
+        value = getattr(importlib.import_module(home), new)
+        setattr(sys.modules[module], name, value)  # `from package import name` asks twice, and one warning is enough
+        return value
 
     return find
 
 
 def _home_of(module: str, name: str) -> tuple[str | None, str]:
+    """Return the module that defines the name today, or None, and what the name is there."""
     if name in NAMES.get(module, {}):
         home, _, new = NAMES[module][name].partition(":")
         return home, new
@@ -128,11 +154,12 @@ def _home_of(module: str, name: str) -> tuple[str | None, str]:
 
 
 class _MovedModules:
-    """Finds the modules that are gone; each consists of the names that have moved out of it."""
+    """Finds the modules that are gone. Python imports them as empty modules, whose ``__getattr__`` finds the names."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        # Python asks a loader only for the two methods below; importlib.abc.Loader would make `import zoo` slower.
         return ModuleSpec(fullname, self) if fullname in MODULES else None  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -143,6 +170,6 @@ class _MovedModules:
 
 
 def install() -> None:
-    """Let Python find the modules that are gone."""
+    """Make the modules that are gone importable."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(_MovedModules())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from statistics import NormalDist
@@ -98,6 +99,13 @@ class Metrics:
         # JSON turns tuples into lists.
         object.__setattr__(self, "reliability", tuple(Bin(*each) for each in self.reliability))
         object.__setattr__(self, "mistakes", tuple(Mistake(*each) for each in self.mistakes))
+
+    @property
+    def per_class(self) -> Mapping[str, float]:
+        """Deprecated: the name of ``recall`` in Zoo 0.1."""
+        message = "Metrics.per_class is now Metrics.recall; the old name will be removed in the next release"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self.recall
 
     def figures(self) -> dict[str, float]:
         """Return the figures of this task by name, the most important one first."""

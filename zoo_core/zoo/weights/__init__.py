@@ -5,10 +5,9 @@ Every name is loaded when it is first used, so that fetching a file imports no K
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zoo._moved import moved_names
+from zoo._lazy import lazy_names
 
 if TYPE_CHECKING:
     from zoo.weights.conversion import convert as convert
@@ -21,20 +20,12 @@ if TYPE_CHECKING:
     from zoo.weights.sources import Source as Source, find_source as find_source
     from zoo.weights.verification import Verified as Verified, verify as verify
 
+#: Where each name is defined.
 _HOMES = {
-    "conversion": ("convert",),
-    "loading": ("build_with", "copy_weights", "load_from", "load_weights"),
-    "sources": ("Source", "find_source"),
-    "verification": ("Verified", "verify"),
+    "zoo.weights.conversion": ("convert",),
+    "zoo.weights.loading": ("build_with", "copy_weights", "load_from", "load_weights"),
+    "zoo.weights.sources": ("Source", "find_source"),
+    "zoo.weights.verification": ("Verified", "verify"),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)
-
-_moved_name = moved_names(__name__, stacklevel=3)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        return _moved_name(name)
-    return getattr(importlib.import_module(f"zoo.weights.{_HOME_OF[name]}"), name)
+__all__, __getattr__ = lazy_names(__name__, _HOMES)
