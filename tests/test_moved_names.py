@@ -15,7 +15,8 @@ import zoo
 from zoo import _moved
 from zoo.models.load_report import LoadReport
 
-#: Every public name of Zoo 0.1: what each of its modules defined, and what its packages exported.
+#: Every public name of Zoo 0.1: what each of its modules defined, and what its packages exported. The modules of the
+#: command line are left out: nothing outside could use them, because Zoo 0.1 had no hook for commands.
 PUBLIC_NAMES = Path(__file__).parent / "written_by_0_1" / "public_names.txt"
 
 #: Imports each name from its old place twice, and prints what became of it and the warnings that it gave.
