@@ -111,10 +111,10 @@ def test_the_same_may_be_configured_again_and_anything_else_is_too_late() -> Non
 
 def test_in_the_context_of_a_device_models_are_built_and_computed_there(capfd: pytest.CaptureFixture[str]) -> None:
     digits = zoo.load_data("digits", classes=range(5), seed=0)
-    there = zoo.evaluate("lenet5.digits_0_4", digits)
+    there = zoo.evaluate("small_convnet.digits_0_4", digits)
     capfd.readouterr()
     with devices.on("CPU:2") as device:
-        model = zoo.build("lenet5.digits_0_4")
+        model = zoo.build("small_convnet.digits_0_4")
         assert tf.add(1, 1).device.endswith(device.tensorflow_name)
         assert zoo.evaluate(model, digits) == there
     assert set(where(model.variables)) == {"cpu:2"}
@@ -126,13 +126,13 @@ def test_in_the_context_of_a_device_models_are_built_and_computed_there(capfd: p
 
 
 def test_a_network_is_divided_evenly_where_one_tensor_crosses() -> None:
-    model = zoo.build("resnet20_cifar")
+    model = zoo.build("small_resnet")
     stages = zoo.place(model, THREE).stages
     assert [stage.device for stage in stages] == list(THREE)
     assert [name for stage in stages for name in stage.layers] == [each.name for each in model.operations]
     assert sum(stage.parameters for stage in stages) == model.count_params()
-    assert sum(stage.macs for stage in stages) == zoo.info("resnet20_cifar").macs
-    costs = [stage.parameters / model.count_params() + stage.macs / 40_551_040 for stage in stages]
+    assert sum(stage.macs for stage in stages) == zoo.info("small_resnet").macs
+    costs = [stage.parameters / model.count_params() + stage.macs / 1_159_328 for stage in stages]
     assert max(costs) < 1.25 * 2 / 3
     for stage in stages[:-1]:
         last = model.get_layer(stage.layers[-1])
@@ -322,7 +322,7 @@ def test_a_run_over_several_devices_ends_as_on_one(
     monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
     def train(**options: Any) -> zoo.Run:
-        return zoo.transfer("lenet5.digits_0_4", digits, strategy, epochs=2, seed=1, progress=False, **options)
+        return zoo.transfer("small_convnet.digits_0_4", digits, strategy, epochs=2, seed=1, progress=False, **options)
 
     plain, spread, moved = train(), train(device=list(THREE), out=tmp_path / "run"), train(device="cpu:1")
     assert set(where(spread.model.variables)) == set(THREE)
@@ -339,7 +339,7 @@ def test_a_run_over_several_devices_ends_as_on_one(
 def test_the_command_line_trains_on_the_devices_that_are_named(
     zoo: Callable[..., tuple[int, str, str]], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ("train", "lenet5", "--data", "digits", "--classes", "0,1", "--strategy", "full", "--epochs", "1")
+    words = ("train", "small_convnet", "--data", "digits", "--classes", "0,1", "--strategy", "full", "--epochs", "1")
     status, _, err = zoo(*words, "--out", str(tmp_path / "run"), "--device", "cpu:1", "--device", "cpu:2")
     assert status == 0, err
     assert 'device = ["cpu:1", "cpu:2"]' in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")

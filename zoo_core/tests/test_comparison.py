@@ -39,7 +39,7 @@ def write(folder: Path, metrics: Metrics | None, *, task: str = "head", seed: in
     phase = {"name": task, "trainable": ["predictions"], "epochs": 2, "learning_rate": 0.01}
     record = {
         "format": 1,
-        "model": {"name": "zoo-classic/lenet5", "version": "0.1.0", "options": {"classes": 2, "config": {}}},
+        "model": {"name": "zoo-small/small_convnet", "version": "0.1.0", "options": {"classes": 2, "config": {}}},
         "weights": None,
         "metrics": metrics.as_dict() if metrics else None,
         "data": {"name": "digits", "description": "digits.", "origin": {"name_or_folder": "digits", "seed": 0}},
@@ -114,7 +114,7 @@ def test_a_smaller_error_of_a_regression_is_the_better(tmp_path: Path) -> None:
 
 
 def test_settings_that_differ_are_listed_and_no_others(tmp_path: Path) -> None:
-    report = {"source": "/somewhere/lenet5.h5", "tag": "digits"}
+    report = {"source": "/somewhere/small_convnet.h5", "tag": "digits"}
     one = write(tmp_path / "one", figures([True, False]), parameters={"total": 100, "trained": 10})
     other = write(tmp_path / "other", figures([True, False]), task="full", seed=2, weights=report, training={"l2": 0.1})
     comparison = zoo.compare([one, other])
@@ -126,8 +126,8 @@ def test_settings_that_differ_are_listed_and_no_others(tmp_path: Path) -> None:
         "training.l2": (None, 0.1),
     }
     assert [(each.model, each.strategy, each.epochs, each.seconds) for each in comparison.runs] == [
-        ("lenet5", "head", 2, 3.25),
-        ("lenet5", "full", 2, 3.25),
+        ("small_convnet", "head", 2, 3.25),
+        ("small_convnet", "full", 2, 3.25),
     ]
     assert [each.trained for each in comparison.runs] == [10, None]
 
@@ -151,7 +151,7 @@ def test_figures_of_a_run_of_an_earlier_zoo_are_compared_by_their_intervals(tmp_
 
 def test_runs_in_memory_are_compared_too(tmp_path: Path) -> None:
     digits = zoo.load_data("digits", classes=(7, 1), seed=3)
-    runs = [zoo.transfer("mlp", digits, "full", epochs=epochs, seed=1, progress=False) for epochs in (1, 3)]
+    runs = [zoo.transfer("small_mlp", digits, "full", epochs=epochs, seed=1, progress=False) for epochs in (1, 3)]
     comparison = zoo.compare([runs[0], runs[1].save(tmp_path / "run")])
     assert [each.epochs for each in comparison.runs] == [1, 3]
     assert [each.trained for each in comparison.runs] == [runs[0].model.count_params()] * 2

@@ -170,10 +170,10 @@ def test_memory_settings_are_a_warning_where_no_gpu_is(machine: Machine, caplog:
 
 
 def test_the_command_line_sets_the_memory_before_anything_is_computed(zoo: Zoo, machine: Machine) -> None:
-    status, _, err = zoo("evaluate", "lenet5", "--data", "digits", "--memory-limit", "512")
+    status, _, err = zoo("evaluate", "small_convnet", "--data", "digits", "--memory-limit", "512")
     assert (status, machine.memory()) == (1, [(False, 512), (False, 512)])
     assert "without weights" in err
-    status, _, err = zoo("evaluate", "lenet5", "--data", "digits", "--memory-growth")
+    status, _, err = zoo("evaluate", "small_convnet", "--data", "digits", "--memory-growth")
     assert (status, "choose one of memory_growth and memory_limit" in err) == (1, True)
     for command in ("train", "predict", "explain", "extract"):
         assert "--no-memory-growth" in zoo(command, "--help")[1]
@@ -188,7 +188,7 @@ def test_the_command_line_sets_the_memory_before_anything_is_computed(zoo: Zoo, 
         ("gpu:1", "gpu:1"),
         (["gpu:1"], "gpu:1"),
         (["gpu:0", "gpu:1"], ("gpu:0", "gpu:1")),
-        ({"c1": "gpu:0", "f6": "gpu:1"}, {"c1": "gpu:0", "f6": "gpu:1"}),
+        ({"conv1": "gpu:0", "fc2": "gpu:1"}, {"conv1": "gpu:0", "fc2": "gpu:1"}),
     ],
 )
 def test_a_training_takes_one_device_or_several(given: Any, kept: Any) -> None:
@@ -197,7 +197,7 @@ def test_a_training_takes_one_device_or_several(given: Any, kept: Any) -> None:
     assert options.as_dict() == {"device": kept}
 
 
-@pytest.mark.parametrize("given", [1, [], {}, ["gpu:0", 1], {"c1": 0}])
+@pytest.mark.parametrize("given", [1, [], {}, ["gpu:0", 1], {"conv1": 0}])
 def test_what_names_no_device_is_refused(given: Any) -> None:
     with pytest.raises(ArgumentError, match="pass the name of a device or several: `zoo devices` lists them"):
         training_options({"device": given})
@@ -205,7 +205,7 @@ def test_what_names_no_device_is_refused(given: Any) -> None:
 
 def test_a_recipe_names_devices_and_a_misspelt_key_is_corrected(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('model = "lenet5"\ndevice = ["gpu:0", "gpu:1"]\n', encoding="utf-8")
+    recipe.write_text('model = "small_convnet"\ndevice = ["gpu:0", "gpu:1"]\n', encoding="utf-8")
     assert read_recipe(recipe).arguments == {"device": ["gpu:0", "gpu:1"]}
     recipe.write_text('devise = "gpu:0"\n', encoding="utf-8")
     with pytest.raises(ArgumentError, match="did you mean 'device'"):
@@ -215,7 +215,7 @@ def test_a_recipe_names_devices_and_a_misspelt_key_is_corrected(tmp_path: Path) 
 def test_a_training_on_a_device_that_is_not_there_ends_before_it_begins(tmp_path: Path) -> None:
     for device in ("gpu:7", ["cpu:0", "gpu:7"]):
         with pytest.raises(DeviceError, match="there is no device 'gpu:7'"):
-            zoo.transfer("lenet5", "digits", device=device, out=tmp_path / "run", progress=False)
+            zoo.transfer("small_convnet", "digits", device=device, out=tmp_path / "run", progress=False)
     assert list(tmp_path.iterdir()) == []
 
 

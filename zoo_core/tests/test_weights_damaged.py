@@ -45,7 +45,7 @@ def test_a_damaged_file_is_refused_or_read_exactly_right(form: str, tmp_path: Pa
 
     if form.startswith("torch") and importlib.util.find_spec("torch") is None:
         pytest.skip("torch is not installed")
-    model = zoo.build("lenet5")
+    model = zoo.build("small_convnet")
     for number, weight in enumerate(model.weights):
         weight.assign(np.random.default_rng(number).normal(size=weight.shape))
     name, write, _ = WRITERS[form]

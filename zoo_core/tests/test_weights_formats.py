@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @cache
 def trained() -> keras.Model:
-    model = zoo.build("lenet5")
+    model = zoo.build("small_convnet")
     for number, weight in enumerate(model.weights):
         weight.assign(np.random.default_rng(number).normal(size=weight.shape))
     return model
@@ -40,7 +40,7 @@ def trained() -> keras.Model:
 
 def is_loaded(path: Path) -> bool:
     """Return whether ``path`` gives a new model the outputs of the trained one, to the last bit."""
-    model = zoo.build("lenet5")
+    model = zoo.build("small_convnet")
     zoo.load_weights(model, path)
     images = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype("float32")
     return np.array_equal(model(images), trained()(images)) and equal(values_of(model), values_of(trained()))

@@ -71,7 +71,7 @@ def small_resnet(
 
 
 def _residual_block(x: Any, filters: int, stride: int, name: str) -> Any:
-    """Return two 3x3 convolutions plus a shortcut, which is a 1x1 convolution where the shape changes."""
+    """Return two 3x3 convolutions plus a shortcut, which is pooled and convolved where the shape changes."""
     shortcut = x
     x = layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, name=f"{name}_conv1")(x)
     x = layers.BatchNormalization(name=f"{name}_norm1")(x)
@@ -79,7 +79,10 @@ def _residual_block(x: Any, filters: int, stride: int, name: str) -> Any:
     x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv2")(x)
     x = layers.BatchNormalization(name=f"{name}_norm2")(x)
     if stride > 1:
-        shortcut = layers.Conv2D(filters, 1, stride, use_bias=False, name=f"{name}_shortcut")(shortcut)
+        # Averages first, as in ResNet-D (He et al. 2018, section 4.1). A 1x1 convolution with a stride crashes
+        # TensorFlow 2.21 with oneDNN where the gradient of so few filters is computed for a batch of one.
+        shortcut = layers.AveragePooling2D(stride, padding="same", name=f"{name}_shortcut_pool")(shortcut)
+        shortcut = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_shortcut")(shortcut)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     return layers.ReLU(name=f"{name}_out")(x)
 
