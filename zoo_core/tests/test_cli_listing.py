@@ -134,6 +134,33 @@ def test_a_narrow_terminal_keeps_one_line_for_each_model(
     assert "zoo-acme" not in lines[2]
 
 
+HUNDREDS = ACME.replace('model("acmenet_wide")', 'from (model(f"acmenet_{each:03}") for each in range(600))')
+
+
+def test_a_list_of_hundreds_of_models_looks_like_a_short_one(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", HUNDREDS)
+    short, long = (zoo("list", pattern)[1].splitlines() for pattern in ("acmenet_00", "acmenet_"))
+    assert (len(short), len(long)) == (2 + 10, 2 + 600)
+    assert [line.split() for line in long[:1] + long[2:12]] == [line.split() for line in short[:1] + short[2:]]
+    assert long[0].index("parameters") + len("parameters") == long[2].index("1,234") + len("1,234")
+
+
+def test_a_long_list_fits_a_narrow_terminal(zoo: Zoo, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("zoo-acme", HUNDREDS)
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = zoo("list", "acmenet_")[1].splitlines()
+    assert max(map(len, lines)) == 40
+    assert lines[2].endswith("…")
+
+
+def test_a_long_list_as_json_has_a_line_for_each_model_and_the_same_documents(zoo: Zoo, install: Install) -> None:
+    install("zoo-acme", HUNDREDS)
+    out = zoo("list", "acmenet_", "--json")[1]
+    assert len(out.splitlines()) == 600 + 2
+    [one] = json.loads(zoo("list", "acmenet_007", "--json")[1])
+    assert json.loads(out)[7] == one
+
+
 def test_a_broken_plugin_is_one_line_on_stderr_and_the_list_is_whole(zoo: Zoo, install: Install) -> None:
     install("zoo-acme", ACME)
     install("zoo-broken", BROKEN)

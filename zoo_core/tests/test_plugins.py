@@ -1,4 +1,4 @@
-"""Plugins that are broken in every way become records, and the rest of the zoo goes on working."""
+"""Plugins that are broken in every way are listed with their faults, and the rest of the zoo goes on working."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ BROKEN = {
         "zoo_models",
         "imports keras while it is loaded or listed",
     ),
-    "declares a wrong record": (
+    "declares a wrong spec": (
         "from zoo import ModelSpec, ParameterCount, hookimpl\n@hookimpl\ndef zoo_models():\n"
         "    yield ModelSpec(name='Bad Name', builder='a:b', input_shape=(1,), classes=1,"
         " parameters=ParameterCount(1), summary='', task='regression')",
@@ -146,6 +146,35 @@ def test_two_distributions_with_one_module_are_told_apart(install, a_model: str)
     install("zoo-b", "", entry="[zoo]\ntoys = zoo_a_plugin\n")
     assert plugin_of("zoo-a").faults == ()
     assert "already registered by zoo-a:toys" in plugin_of("zoo-b").faults[0].reason
+
+
+def test_an_entry_point_that_names_no_module_is_a_fault_of_its_distribution_alone(install, a_model: str) -> None:
+    install("zoo-toys", a_model)
+    install("zoo-odd", a_model, entry="[zoo]\ntoys = zoo-odd.plugin\n")
+    [fault] = plugin_of("zoo-odd").faults
+    assert fault.phase == "find"
+    assert "the line 'toys = zoo-odd.plugin', which is not of the form 'name = module'" in fault.reason
+    assert "toy" in zoo.list_models()
+
+
+def test_the_name_and_version_of_a_distribution_are_read_however_its_metadata_are_written(
+    install, a_model: str, tmp_path
+) -> None:
+    install("zoo-toys", a_model)
+    written = "Metadata-Version: 2.1\nNAME:   Zoo_Toys.Extra\nversion: 3\n\nName: another\n"
+    (tmp_path / "site-packages" / "zoo_toys-1.2.dist-info" / "METADATA").write_text(written)
+    assert plugin_of("zoo-toys-extra").version == "3"
+
+
+def test_the_old_names_of_specs_go_on_working_and_warn(install, a_model: str) -> None:
+    install("zoo-toys", a_model)
+    plugin = plugin_of("zoo-toys")
+    with pytest.warns(DeprecationWarning, match=r"is now called Plugin\.specs"):
+        assert plugin.records is plugin.specs
+    with pytest.warns(DeprecationWarning, match="SPECS"):
+        assert plugins.RECORDS is plugins.SPECS
+    with pytest.warns(DeprecationWarning, match="MOST_SPECS"):
+        assert plugins.MOST_RECORDS == plugins.MOST_SPECS
 
 
 def test_damaged_metadata_of_a_stranger_does_not_hide_the_zoo(install, a_model: str, tmp_path) -> None:

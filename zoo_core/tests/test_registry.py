@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import zoo
-from zoo import registry
+from zoo import registry, settings
 
 WEIGHTS = """
 from zoo import WeightsSpec
@@ -90,3 +92,37 @@ def test_the_cores_own_datasets_and_strategies_are_listed() -> None:
     assert {"digits", "image_folder", "cifar10", "california_housing", "synthetic_images"} <= set(zoo.list_datasets())
     assert {"full", "last_layers", "head"} <= set(zoo.list_strategies())
     assert zoo.list_strategies("h*") == ["head"]
+
+
+def test_preferences_are_read_once_for_a_list_however_many_names_are_ambiguous(
+    install, a_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = a_model.replace('yield spec("toy")', 'yield from (spec(f"many{number}") for number in range(20))')
+    for distribution in ("zoo-many", "zoo-more"):
+        install(distribution, many)
+    zoo.prefer("many7", "zoo-more")
+    reads = []
+    monkeypatch.setattr(settings, "preferred", lambda: reads.append(1) or {"many7": "zoo-more"})
+    names = zoo.list_models("many*")
+    assert (len(names), "many7" in names, "zoo-many/many7" in names) == (40, True, True)
+    assert len(reads) == 1
+    [faults] = [plugin.faults for plugin in zoo.list_plugins() if plugin.distribution == "zoo-many"]
+    assert len(faults) == 19
+    assert len(reads) == 2
+
+
+def test_what_was_looked_up_is_forgotten_with_the_plugins(install, a_model: str) -> None:
+    with pytest.raises(zoo.UnknownNameError):
+        zoo.info("toy")
+    install("zoo-late", a_model)
+    assert zoo.info("toy").name == "toy"
+
+
+def test_names_among_thousands_are_found_without_going_through_them(install, a_model: str) -> None:
+    many = a_model.replace('yield spec("toy")', 'yield from (spec(f"many{number}") for number in range(3000))')
+    install("zoo-many", many)
+    names = zoo.list_models("many*", weights=False)
+    start = time.perf_counter()
+    assert all(registry.find_model(name)[0].distribution == "zoo-many" for name in names)
+    assert len(names) == 3000
+    assert time.perf_counter() - start < 2  # going through all of them for each name takes 20 seconds

@@ -6,6 +6,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from zoo import plugins, settings
@@ -102,10 +103,7 @@ def weights_of(model: Entry[ModelSpec]) -> list[Entry[WeightsSpec]]:
     A WeightsSpec that gives a bare model name means the model of its own distribution, if that has one of this name,
     and otherwise the model that the name resolves to.
     """
-    index: _Index[WeightsSpec] = _index("zoo_weights")
-    positions = {position for name in _names_of(model) for position in index.claims.get(name, ())}
-    candidates = (index.entries[position] for position in sorted(positions))
-    return [entry for entry in candidates if _is_for(entry, model)]
+    return _weights_of(model, _Preferences())
 
 
 def weight_formats() -> list[Entry[WeightFormatSpec]]:
@@ -134,15 +132,16 @@ def list_models(
     ['lenet5']
     """
     index: _Index[ModelSpec] = _index("zoo_models")
+    preferences = _Preferences()
     matches = _matcher(pattern)
     chosen = [
         entry
         for entry in index.entries
         if (any(map(matches, _names_of(entry))) or matches(entry.qualified))
         and (task is None or entry.spec.task == task)
-        and (weights is None or bool(weights_of(entry)) == weights)
+        and (weights is None or bool(_weights_of(entry, preferences)) == weights)
     ]
-    return _shortest_names(_of_plugin(chosen, plugin), index)
+    return _shortest_names(_of_plugin(chosen, plugin), index, preferences)
 
 
 def list_weights(pattern: str = "*") -> list[str]:
@@ -173,11 +172,12 @@ def list_plugins() -> list[Plugin]:
     A name that two plugins claim, and that the user has not decided, is a fault of phase ``names`` in both.
     """
     ambiguous: dict[str, list[Fault]] = {}
+    preferences = _Preferences()
     for hook, what in (("zoo_models", "model"), ("zoo_datasets", "dataset"), ("zoo_strategies", "strategy")):
         index = _index(hook)
         for name in sorted(name for name, positions in index.claims.items() if len(positions) > 1):
             claimants = index.claimants(name)
-            if _preferred(name, claimants) is not None:
+            if preferences.among(name, claimants) is not None:
                 continue
             distributions = sorted({entry.distribution for entry in claimants})
             for entry in claimants:
@@ -292,7 +292,7 @@ def _find(what: str, name: str, index: _Index[S]) -> Entry[S]:
 def _only(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
     if len(entries) == 1:
         return entries[0]
-    choice = _preferred(name, entries)
+    choice = _Preferences().among(name, entries)
     if choice is not None:
         return choice
     raise AmbiguousNameError(
@@ -302,20 +302,36 @@ def _only(what: str, name: str, entries: list[Entry[S]]) -> Entry[S]:
     )
 
 
-def _preferred(name: str, entries: Iterable[Entry[S]]) -> Entry[S] | None:
-    distribution = settings.preferred().get(name)
-    chosen = [entry for entry in entries if entry.distribution == distribution]
-    return chosen[0] if len(chosen) == 1 else None
+class _Preferences:
+    """What the user prefers; the file is read when the first ambiguous name needs it, once for each operation."""
+
+    @cached_property
+    def choices(self) -> dict[str, str]:
+        """The distribution that is preferred for a name."""
+        return settings.preferred()
+
+    def among(self, name: str, entries: Iterable[Entry[S]]) -> Entry[S] | None:
+        """Return the entry that the user prefers, or None if there is no preference or it does not decide."""
+        distribution = self.choices.get(name)
+        chosen = [entry for entry in entries if entry.distribution == distribution]
+        return chosen[0] if len(chosen) == 1 else None
 
 
-def _is_for(weights: Entry[WeightsSpec], model: Entry[ModelSpec]) -> bool:
+def _weights_of(model: Entry[ModelSpec], preferences: _Preferences) -> list[Entry[WeightsSpec]]:
+    index: _Index[WeightsSpec] = _index("zoo_weights")
+    positions = {position for name in _names_of(model) for position in index.claims.get(name, ())}
+    candidates = (index.entries[position] for position in sorted(positions))
+    return [entry for entry in candidates if _is_for(entry, model, preferences)]
+
+
+def _is_for(weights: Entry[WeightsSpec], model: Entry[ModelSpec], preferences: _Preferences) -> bool:
     """Return whether weights are for ``model``, one of the names of which they give."""
     distribution, _, bare = weights.spec.model.rpartition("/")
     if distribution:
         return distribution == model.distribution
     claimants: list[Entry[ModelSpec]] = _index("zoo_models").claimants(bare)
     own = [entry for entry in claimants if entry.distribution == weights.distribution]
-    choice = own[0] if own else claimants[0] if len(claimants) == 1 else _preferred(bare, claimants)
+    choice = own[0] if own else claimants[0] if len(claimants) == 1 else preferences.among(bare, claimants)
     return choice == model
 
 
@@ -334,12 +350,12 @@ def _of_plugin(entries: list[Entry[S]], plugin: str | None) -> list[Entry[S]]:
     return [entry for entry in entries if entry.distribution in distributions]
 
 
-def _shortest_names(chosen: Iterable[Entry[S]], among: _Index[S]) -> list[str]:
+def _shortest_names(chosen: Iterable[Entry[S]], among: _Index[S], preferences: _Preferences) -> list[str]:
     """Return the name of each entry, qualified where the bare name is ambiguous, in order."""
 
     def shortest(entry: Entry[S]) -> str:
         name = entry.spec.name
-        if len(among.claims[name]) == 1 or _preferred(name, among.claimants(name)) == entry:
+        if len(among.claims[name]) == 1 or preferences.among(name, among.claimants(name)) == entry:
             return name
         return entry.qualified
 
@@ -348,7 +364,8 @@ def _shortest_names(chosen: Iterable[Entry[S]], among: _Index[S]) -> list[str]:
 
 def _listed(index: _Index[S], pattern: str) -> list[str]:
     matches = _matcher(pattern)
-    return _shortest_names((entry for entry in index.entries if any(map(matches, _names_of(entry)))), index)
+    chosen = (entry for entry in index.entries if any(map(matches, _names_of(entry))))
+    return _shortest_names(chosen, index, _Preferences())
 
 
 def _plural(what: str) -> str:
