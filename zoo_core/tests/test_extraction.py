@@ -74,5 +74,5 @@ def test_the_program_writes_them_to_a_file(zoo: Callable[..., tuple[int, str, st
         assert file["class_names"].tolist() == ["5", "6"]
     status, _, err = zoo("extract", MODEL, "--data", "digits", "--out", str(tmp_path / "digits.csv"))
     assert status == 1
-    assert "let the name end with .npz" in err
+    assert "pass a name that ends in .npz" in err
     assert [each.name for each in tmp_path.iterdir()] == ["digits.npz"]

@@ -25,7 +25,7 @@ SMALL = (
 def test_the_plugin_offers_its_models_without_a_fault() -> None:
     (plugin,) = (each for each in zoo.list_plugins() if each.distribution == "zoo-small")
     assert plugin.faults == ()
-    assert tuple(sorted(spec.name for spec in plugin.records["zoo_models"])) == SMALL
+    assert tuple(sorted(spec.name for spec in plugin.specs["zoo_models"])) == SMALL
 
 
 def test_a_process_that_a_test_starts_finds_them_too() -> None:
