@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,7 +114,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[object]], list[str]]] = {
     ),
     "negative class count": (
         lambda p: ["build", "lenet5", "--classes", "-3"],
-        ["classes=-3", "pass 1 or more"],
+        ["classes=-3", "a whole number of classes, 1 or more"],
     ),
     "input too small": (
         lambda p: ["build", "resnet50", "--input-shape", "16,16,3"],
@@ -126,7 +128,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[object]], list[str]]] = {
         lambda p: [*TRAIN, photographs(p, "cats", "dogs"), "--strategy", "haed"],
         ["find the strategy 'haed'", "did you mean 'head'?"],
     ),
-    "no epochs": (lambda p: [*TRAIN, photographs(p, "cats", "dogs"), "--epochs", "0"], ["epochs"]),
+    "no epochs": (lambda p: [*TRAIN, photographs(p, "cats", "dogs"), "--epochs", "0"], ["epochs=0"]),
     "read-only run folder": (
         lambda p: [*TRAIN, photographs(p, "cats", "dogs"), "--out", unwritable(p.with_name("read_only")) / "run"],
         ["write the run", "it cannot be created", "you may write to"],
@@ -176,4 +178,6 @@ def test_a_corrupt_photograph_is_named_counted_and_skipped_if_not_refused(
     assert main([*TRAIN, str(folder), "--strategy", "full", "--out", str(tmp_path / "run"), "--seed", "0"]) == 0
     err = capfd.readouterr().err
     assert "1 file skipped" in err
-    assert "cats/0.jpg" in err
+    assert re.search(r"^  skipped .*cats/0\.jpg: .+$", err, re.MULTILINE)
+    samples = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))["data"]["samples"]
+    assert sum(samples.values()) == 11  # of 12 photographs

@@ -32,7 +32,7 @@ def zoo(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[
         ["weights", "list"],
         ["prefer"],
         ["--help"],
-        ["train", "--help"],
+        *([name, "--help"] for name in ("train", "evaluate", "predict", "explain", "extract", "augment", "weights")),
         ["--version"],
     ],
     ids=" ".join,

@@ -65,7 +65,7 @@ def test_a_build_with_weights_reports_what_became_of_each_variable(zoo: Zoo) -> 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--classes", "-3"), "with classes=-3: that is no count of classes"),
+        (("--classes", "-3"), "with classes=-3: a model has a whole number of classes, 1 or more"),
         (("--classes", "three"), "'three' is not a valid integer; see zoo build --help"),
         (("--input-shape", "4x4x1"), "the smallest it takes is 8x8"),
         (("--input-shape", "big"), "'big' is not a shape; write one such as 32x32x3"),

@@ -27,27 +27,27 @@ def build(
     locked: bool | str | os.PathLike[str] = False,
     **config: Any,
 ) -> keras.Model:
-    """Return the model ``name`` as a Keras model, its parameter count verified.
+    """Return the model ``name`` as a Keras model, and verify its parameter count.
 
-    The count is checked whenever the configuration is the one declared: the same classes and input, with its top.
+    The count is checked if the configuration is the declared one: the same classes and input, with the top.
 
     Args:
         name: ``"resnet50"``, ``"zoo-resnet/resnet50"`` or, with a weights tag, ``"lenet5.digits_0_4"``.
-        weights: a tag, a path, ``https://...`` or ``hf://owner/repo[@revision][/file]``; None leaves the random initial
-            values.
-        classes: the number of outputs; the declared number by default, or that of a weights tag; the tag's input and
-            options are the defaults too.
+        weights: a tag, a path, ``https://...`` or ``hf://owner/repo[@revision][/file]``; with None, the weights are
+            random.
+        classes: the number of outputs. The default is that of the weights tag, if one is given, or the declared number.
+            A weights tag also sets the defaults of ``input_shape`` and ``config``.
         input_shape: ``(height, width, channels)`` or ``(features,)``, without the batch.
-        include_top: False leaves the classifier out.
-        pooling: without a top, ``"avg"`` or ``"max"`` pools the feature maps to ``(batch, channels)``.
-        classifier_activation: of the last layer; by default the declared one, where a change between one class and
-            several exchanges sigmoid and softmax. None gives logits.
+        include_top: whether the model includes its classifier.
+        pooling: for a model without its top, ``"avg"`` or ``"max"`` pools the feature maps to ``(batch, channels)``.
+        classifier_activation: the activation of the last layer. The default is the declared one, with sigmoid for one
+            class and softmax for several. With None, the model returns logits.
         locked: True builds only what ``zoo.lock`` in the current folder says: the same plugins, weights and
             preprocessing; or the path of another lock.
         config: the family's own options.
 
     Raises:
-        UnknownNameError, AmbiguousNameError: if the name or the weights tag is not one.
+        UnknownNameError, AmbiguousNameError: if no plugin offers the name or the weights tag, or several do.
         ArgumentError: if an argument does not fit the network.
         ParameterCountError: if the model does not have the declared number of parameters.
         PluginError: if the plugin's builder fails.
@@ -63,7 +63,7 @@ def build(
         if weights is not None:
             raise ArgumentError(
                 f"build {name!r}",
-                f"the name holds the weights tag {tag!r}, and weights={weights!r} came too",
+                f"the name has the weights tag {tag!r}, and weights={weights!r} was passed as well",
                 "pass one of them",
             )
         weights = tag
@@ -74,7 +74,7 @@ def build(
             if include_top and not record.include_top and classes is None:
                 raise ArgumentError(
                     f"build {entry.qualified!r} with the weights {weights!r}",
-                    "their file holds no classifier",
+                    "their file has no classifier",
                     "pass include_top=False, or classes= for a new one",
                 )
             classes = record.classes if classes is None else classes

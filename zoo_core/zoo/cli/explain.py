@@ -86,7 +86,8 @@ def explain(  # more than seven parameters, since click passes each option as on
     if as_json:
         output.print_json(answers)
     else:
-        output.table([{key: _figure(value) for key, value in each.items()} for each in answers])
+        rows = [{**each, "input": Path(each["input"]).name} for each in answers]
+        output.table([{key: _figure(value) for key, value in row.items()} for row in rows])
 
 
 def _facts(drawn: Explanation | FeatureMaps | Filters) -> dict[str, Any]:

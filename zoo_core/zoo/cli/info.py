@@ -84,8 +84,8 @@ def _trainable(parameters: ParameterCount) -> str:
 
 def _least(spec: ModelSpec) -> str:
     pixels = len(spec.input_shape) == 3 and spec.min_size > 1
-    least = f", {spec.min_size}x{spec.min_size} at least" if pixels else ""
-    return least + (", or rows" if spec.takes_rows else "")
+    least = f", at least {spec.min_size}x{spec.min_size}" if pixels else ""
+    return least + (", or the rows of a table" if spec.takes_rows else "")
 
 
 def _weights_facts(entry: Entry[WeightsSpec], model: ModelSpec) -> dict[str, object]:

@@ -129,7 +129,7 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
         output.print_json(found)
         return
     for each in found:
-        output.title(each["name"], "is in the store")
+        output.title(each["name"], "is on this machine")
         output.sheet({"file": each["file"], "sha256": each["sha256"]})
 
 

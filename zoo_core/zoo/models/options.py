@@ -35,23 +35,29 @@ def resolve_options(
     classifier_activation: str | Declared | None = DECLARED,
     **config: Any,
 ) -> dict[str, Any]:
-    """Return the complete arguments that :func:`build` takes for these, each checked against the model's record.
+    """Return all arguments that :func:`build` takes, those given and the defaults, checked against the model's spec.
 
     Raises:
-        ArgumentError: if one does not fit, with what would.
+        ArgumentError: if an argument does not fit; it says what would.
     """
     spec = entry.spec
     with asking(f"build {entry.qualified!r}"):
         if classes is None:
             classes = spec.classes
         elif isinstance(classes, bool) or not isinstance(classes, int) or classes < 1:
-            raise ArgumentError(asked(f"with classes={classes!r}"), "that is no count of classes", "pass 1 or more")
+            raise ArgumentError(
+                asked(f"with classes={classes!r}"),
+                "a model has a whole number of classes, 1 or more",
+                "pass such a number",
+            )
         if pooling not in (None, "avg", "max"):
-            raise ArgumentError(asked(f"with pooling={pooling!r}"), "no such pooling", "pass 'avg', 'max' or None")
+            raise ArgumentError(
+                asked(f"with pooling={pooling!r}"), "there is no such pooling", "pass 'avg', 'max' or None"
+            )
         if pooling and include_top:
             raise ArgumentError(
                 asked(f"with pooling={pooling!r}"),
-                "pooling takes the place of the top",
+                "pooling is for a model without its top",
                 "pass include_top=False as well",
             )
         if isinstance(classifier_activation, Declared):
@@ -80,7 +86,7 @@ def _checked_shape(spec: ModelSpec, given: Any) -> tuple[int | None, ...]:
     advice = f"pass a shape such as {spec.input_shape}"
     fits = len(shape) == len(spec.input_shape) or (spec.takes_rows and len(shape) == 1)
     if not fits or not all(size is None or (isinstance(size, int) and size > 0) for size in shape) or shape[-1] is None:
-        raise ArgumentError(request, "that is no input of this network", advice)
+        raise ArgumentError(request, "this network does not take such an input", advice)
     small = [size for size in shape[:-1] if size is not None and size < spec.min_size]
     if small:
         least = "x".join([str(spec.min_size)] * (len(shape) - 1))
@@ -100,12 +106,12 @@ def _checked_config(entry: Entry[ModelSpec], config: dict[str, Any]) -> dict[str
 
 
 def own_options(entry: Entry[ModelSpec]) -> list[str]:
-    """Return the names of the options that the model's builder takes besides those of every model."""
+    """Return the names of the options that only this model's builder takes, beyond those of every model."""
     return [name for name in inspect.signature(builder_of(entry)).parameters if name not in _COMMON]
 
 
 def builder_of(entry: Entry[ModelSpec]) -> Callable[..., Any]:
-    """Return the function that builds the model of ``entry``, its module imported.
+    """Import and return the function that builds the model of ``entry``.
 
     Raises:
         PluginError: if there is no such function.
@@ -121,7 +127,7 @@ def builder_of(entry: Entry[ModelSpec]) -> Callable[..., Any]:
     if not callable(builder):
         raise PluginError(
             f"build {entry.qualified!r}",
-            f"{entry.spec.builder} is no function",
+            f"{entry.spec.builder} is not a function",
             f"tell the authors of {entry.distribution}",
         )
     return builder  # type: ignore[no-any-return]
