@@ -28,12 +28,12 @@ def encoded(image: Image.Image, form: str, **options: object) -> bytes:
 
 def test_crop_takes_the_shorter_side_to_256_and_the_centre_of_224() -> None:
     image = open_image(np.random.default_rng(0).integers(0, 256, (300, 500, 3), np.uint8))
-    mobilenet = Preprocessing(scale=1 / 127.5, mean=(1.0,))
+    symmetric = Preprocessing(scale=1 / 127.5, mean=(1.0,))
     resized = image.resize((427, 256), Image.Resampling.BILINEAR).crop((101, 16, 325, 240))
     expected = np.asarray(resized, np.float64) / 127.5 - 1
-    np.testing.assert_allclose(prepare(image, mobilenet, (224, 224, 3)), expected, atol=1e-6)
+    np.testing.assert_allclose(prepare(image, symmetric, (224, 224, 3)), expected, atol=1e-6)
     # The fast way does not compute what is cut off, and rounds differently here and there: by one grey value.
-    fast = prepare(image, replace(mobilenet, exact=False), (224, 224, 3))
+    fast = prepare(image, replace(symmetric, exact=False), (224, 224, 3))
     np.testing.assert_allclose(fast, expected, atol=1.01 / 127.5)
 
 

@@ -31,6 +31,6 @@ def test_blocks_are_written_as_markdown_and_as_html() -> None:
 
 
 def test_a_header_of_empty_words_is_left_out_of_a_page() -> None:
-    rows = (("model", "lenet5"),)
+    rows = (("model", "small_convnet"),)
     assert "<th>" not in page("t", [Grid(("", ""), rows)], {})
     assert "<thead><tr><th>what</th><th></th></tr></thead>" in page("t", [Grid(("what", ""), rows)], {})

@@ -31,7 +31,7 @@ def digits() -> Dataset:
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
     keras.utils.set_random_seed(0)
-    return zoo.build("mlp")
+    return zoo.build("small_mlp")
 
 
 def table(inputs: Any, labels: Any, task: Any = "regression", class_names: tuple[str, ...] = ()) -> Dataset:
@@ -60,7 +60,7 @@ def test_accuracies_and_loss_are_those_of_scikit_learn(model: keras.Model, digit
 
 
 def test_logits_give_the_figures_of_their_probabilities(model: keras.Model, digits: Dataset) -> None:
-    logits = zoo.build("mlp", classifier_activation=None)
+    logits = zoo.build("small_mlp", classifier_activation=None)
     logits.set_weights(model.get_weights())
     assert zoo.evaluate(logits, digits).loss == pytest.approx(zoo.evaluate(model, digits).loss, rel=1e-5)
 
@@ -72,7 +72,7 @@ def test_the_batch_size_changes_nothing(model: keras.Model, digits: Dataset) -> 
 
 
 def test_one_sigmoid_unit_is_the_probability_of_the_second_class() -> None:
-    model = rows_model("logistic_regression", [[1.0]], [0.0])
+    model = rows_model("small_logistic", [[1.0]], [0.0])
     metrics = zoo.evaluate(model, table([[2], [-2], [2], [-1]], [1, 0, 0, 0], "classification", ("no", "yes")))
     assert metrics.top1 == 0.75
     assert metrics.recall == {"no": pytest.approx(2 / 3), "yes": 1.0}
@@ -82,13 +82,13 @@ def test_one_sigmoid_unit_is_the_probability_of_the_second_class() -> None:
 
 
 def test_a_certain_mistake_costs_a_finite_loss() -> None:
-    model = rows_model("logistic_regression", [[1000.0]], [0.0])
+    model = rows_model("small_logistic", [[1000.0]], [0.0])
     metrics = zoo.evaluate(model, table([[1]], [0], "classification", ("no", "yes")))
     assert metrics.loss == pytest.approx(-np.log(1e-7))
 
 
 def test_regression_has_errors_in_the_targets_unit() -> None:
-    model = rows_model("linear_regression", [[2.0]], [1.0])
+    model = rows_model("small_regression", [[2.0]], [1.0])
     metrics = zoo.evaluate(model, table([[0], [1], [2]], np.float32([1, 5, 2])))
     assert (metrics.task, metrics.split, metrics.count) == ("regression", "test", 3)
     assert list(metrics.figures().values()) == pytest.approx([5 / 3, (13 / 3) ** 0.5, 1 - 13 / (26 / 3), 13 / 3])
@@ -96,7 +96,7 @@ def test_regression_has_errors_in_the_targets_unit() -> None:
 
 
 def test_alike_targets_have_no_share_of_variance() -> None:
-    model = rows_model("linear_regression", [[2.0]], [1.0])
+    model = rows_model("small_regression", [[2.0]], [1.0])
     assert zoo.evaluate(model, table([[0], [1]], np.float32([1, 1]))).r2 is None
 
 
@@ -204,7 +204,7 @@ def test_the_samples_of_an_evaluation_are_known_again_and_others_told_apart(
     model: keras.Model, digits: Dataset, tmp_path: Path
 ) -> None:
     first = zoo.evaluate(model, digits)
-    assert zoo.evaluate(zoo.build("mlp"), digits).samples == first.samples
+    assert zoo.evaluate(zoo.build("small_mlp"), digits).samples == first.samples
     assert zoo.evaluate(model, digits, split="validation").samples != first.samples
     relabelled = replace(digits, test=Split(digits.test.inputs, (digits.test.labels + 1) % 10))
     assert zoo.evaluate(model, relabelled).samples != first.samples
@@ -213,7 +213,7 @@ def test_the_samples_of_an_evaluation_are_known_again_and_others_told_apart(
             (tmp_path / root / name).mkdir(parents=True)
             for number in range(6):
                 Image.new("L", (8, 8), grey).resize((8 + number, 8)).save(tmp_path / root / name / f"{number}.png")
-    two = zoo.build("mlp", classes=2)
+    two = zoo.build("small_mlp", classes=2)
     one, moved = (zoo.evaluate(two, zoo.load_data(tmp_path / root, test=0.5)) for root in ("here", "there"))
     assert one.samples == moved.samples
     assert {each.name.partition("/")[0] for each in one.mistakes} <= {"dark", "light"}
@@ -223,7 +223,7 @@ def test_the_samples_of_an_evaluation_are_known_again_and_others_told_apart(
 
 
 def test_classes_are_matched_by_name_in_whatever_order_and_number(digits: Dataset) -> None:
-    model = zoo.build("mlp")
+    model = zoo.build("small_mlp")
     annotate(model, class_names=digits.class_names)
     every = zoo.evaluate(model, digits)
     turned = zoo.evaluate(model, zoo.load_data("digits", classes=range(9, -1, -1)))
@@ -234,7 +234,7 @@ def test_classes_are_matched_by_name_in_whatever_order_and_number(digits: Datase
 
 
 def test_underscores_make_no_other_name_and_homonyms_are_known_by_their_place() -> None:
-    model = rows_model("logistic_regression", np.eye(3), np.zeros(3), classes=3)
+    model = rows_model("small_logistic", np.eye(3), np.zeros(3), classes=3)
     annotate(model, class_names=("great white shark", "crane (bird)", "crane (machine)"))
     names = ("Great_white_shark", "crane n02012849", "crane n03126707")
     metrics = zoo.evaluate(model, table(np.eye(3), [0, 1, 2], "classification", names))
@@ -244,7 +244,7 @@ def test_underscores_make_no_other_name_and_homonyms_are_known_by_their_place() 
 
 
 def test_classes_that_the_model_does_not_know_are_listed(digits: Dataset) -> None:
-    model = zoo.build("mlp", classes=3)
+    model = zoo.build("small_mlp", classes=3)
     annotate(model, class_names=("1", "2", "twelve"))
     with pytest.raises(DataError, match="the model does not know '0', '3', '4', '5', '6' and 2 more"):
         zoo.evaluate(model, zoo.load_data("digits", classes=range(9)))
@@ -254,9 +254,9 @@ def test_classes_that_the_model_does_not_know_are_listed(digits: Dataset) -> Non
 
 def test_without_names_the_number_of_classes_has_to_be_the_same(digits: Dataset) -> None:
     with pytest.raises(DataError, match="the data has 10 classes and the model 4 without names"):
-        zoo.evaluate(zoo.build("mlp", classes=4), digits)
+        zoo.evaluate(zoo.build("small_mlp", classes=4), digits)
     with pytest.raises(DataError, match="the data has 10 classes and the model 2 without names"):
-        zoo.evaluate(zoo.build("mlp", classes=1), digits)
+        zoo.evaluate(zoo.build("small_mlp", classes=1), digits)
 
 
 # -- what is evaluated, on what
@@ -272,11 +272,13 @@ def test_the_split_is_the_one_furthest_from_training_or_the_one_asked_for(model:
         zoo.evaluate(model, replace(digits, test=None, validation=None, train=None))
 
 
-def test_a_name_with_weights_is_evaluated(shared: Path) -> None:
+def test_a_name_with_weights_is_evaluated(tmp_path: Path) -> None:
     pictures = zoo.load_data("synthetic_images", count=20, classes=10)
-    weights = shared / "weights" / "resnet20_cifar10.safetensors"
-    metrics = zoo.evaluate("resnet20_cifar", pictures, weights=weights)
-    assert metrics == zoo.evaluate(zoo.build("resnet20_cifar", weights=str(weights)), pictures)
+    model, weights = zoo.build("small_resnet"), tmp_path / "small.weights.h5"
+    model.save_weights(weights)
+    metrics = zoo.evaluate("small_resnet", pictures, weights=weights)
+    assert metrics == zoo.evaluate(zoo.build("small_resnet", weights=str(weights)), pictures)
+    assert metrics == zoo.evaluate(model, pictures)
 
 
 def test_what_cannot_be_evaluated_is_refused(model: keras.Model, digits: Dataset, tmp_path: Path) -> None:
@@ -284,16 +286,16 @@ def test_what_cannot_be_evaluated_is_refused(model: keras.Model, digits: Dataset
     plain = keras.Sequential([keras.layers.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
     (tmp_path / "folder").mkdir()
     for given, data, options, error, message in [
-        ("lenet5", digits, {}, ArgumentError, "without weights has random values; pass weights="),
-        ("lenet6", digits, {}, UnknownNameError, "did you mean"),
+        ("small_convnet", digits, {}, ArgumentError, "without weights has random values; pass weights="),
+        ("small_convnt", digits, {}, UnknownNameError, "did you mean"),
         (plain, digits, {}, ArgumentError, "was not built by Zoo; build it with zoo.build"),
         (None, digits, {}, ArgumentError, "a value of type NoneType is not a model"),
         (model, digits, {"weights": "x"}, ArgumentError, "a model that already has weights"),
         (tmp_path / "folder", digits, {}, RunError, "it is not a run"),
         (str(tmp_path / "folder"), digits, {}, RunError, "it is not a run"),
         (model, rows, {}, ArgumentError, "the model predicts classes and the data holds numbers"),
-        (zoo.build("linear_regression"), digits, {}, ArgumentError, "predicts a number and the data holds classes"),
-        (zoo.build("mlp", include_top=False), digits, {}, ArgumentError, "built without its top"),
+        (zoo.build("small_regression"), digits, {}, ArgumentError, "predicts a number and the data holds classes"),
+        (zoo.build("small_mlp", include_top=False), digits, {}, ArgumentError, "built without its top"),
         (model, digits, {"batch_size": 0}, ArgumentError, "not positive"),
     ]:
         with pytest.raises(error, match=message):
@@ -305,7 +307,7 @@ def test_rows_that_were_encoded_otherwise_than_in_training_are_refused(tmp_path:
         lines = [f"{number * factor},{number}" for number in range(20)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["x,y", *lines]))
     one, two = (zoo.load_data(tmp_path / f"{name}.csv", target="y") for name in ("one", "two"))
-    run = zoo.transfer("linear_regression", one, "full", epochs=1, progress=False)
+    run = zoo.transfer("small_regression", one, "full", epochs=1, progress=False)
     assert zoo.evaluate(run, one) == run.metrics
     with pytest.raises(DataError, match="encoded otherwise"):
         zoo.evaluate(run, two)

@@ -349,7 +349,7 @@ def darkest(png: bytes, **box: slice) -> int:
 
 
 def test_a_title_stays_inside_a_narrow_picture() -> None:
-    title = "mobilenet_v3_large_minimalistic_075 on holidays_of_the_whole_family, validation samples"
+    title = "small_convnet_with_a_name_of_many_words on holidays_of_the_whole_family, validation samples"
     examples = [Example(Image.new("RGB", (64, 64), "white"), "cat", "cat", 0.9)]
     drawn = {
         "confusion": confusion({"a": {"a": 1}, "b": {"b": 1}}, title),

@@ -22,7 +22,7 @@ from zoo.models.build_info import annotate, build_of
 @pytest.fixture(scope="module")
 def model() -> keras.Model:
     keras.utils.set_random_seed(0)
-    model = zoo.build("mlp", classes=3, input_shape=(8, 8, 3))
+    model = zoo.build("small_mlp", classes=3, input_shape=(8, 8, 3))
     annotate(model, class_names=("ape", "bee", "cat"))
     return model
 
@@ -85,13 +85,15 @@ def test_a_top_of_less_than_one_is_refused(model: keras.Model, picture: Any, top
 
 
 def test_classes_without_names_are_called_by_their_index(picture: Any) -> None:
-    predictions = zoo.predict(zoo.build("mlp", classes=3, input_shape=(8, 8, 3)), picture)[0]
+    predictions = zoo.predict(zoo.build("small_mlp", classes=3, input_shape=(8, 8, 3)), picture)[0]
     assert all(each.label == str(each.index) for each in predictions)
 
 
 def test_one_sigmoid_unit_gives_both_classes(picture: Any) -> None:
     for activation in ("sigmoid", None):
-        model = zoo.build("mlp", classes=1, input_shape=(8, 8, 3), hidden_units=(), classifier_activation=activation)
+        model = zoo.build(
+            "small_mlp", classes=1, input_shape=(8, 8, 3), hidden_units=(), classifier_activation=activation
+        )
         annotate(model, class_names=("no", "yes"))
         model.set_weights([np.zeros((192, 1)), np.log([3.0])])
         first, second = zoo.predict(model, picture)[0]
@@ -100,7 +102,7 @@ def test_one_sigmoid_unit_gives_both_classes(picture: Any) -> None:
 
 
 def test_equal_probabilities_stand_in_the_order_of_the_classes(picture: Any) -> None:
-    model = zoo.build("mlp", classes=4, input_shape=(8, 8, 3), hidden_units=())
+    model = zoo.build("small_mlp", classes=4, input_shape=(8, 8, 3), hidden_units=())
     model.set_weights([np.zeros((192, 4)), np.zeros(4)])
     assert [each.index for each in zoo.predict(model, picture)[0]] == [0, 1, 2, 3]
 
@@ -108,7 +110,7 @@ def test_equal_probabilities_stand_in_the_order_of_the_classes(picture: Any) -> 
 def test_a_regression_gives_the_value_of_its_target(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("\n".join(["size,price", *(f"{size},{size * 10}" for size in range(40))]))
-    run = zoo.transfer("linear_regression", zoo.load_data(path, target="price"), "full", epochs=1, progress=False)
+    run = zoo.transfer("small_regression", zoo.load_data(path, target="price"), "full", epochs=1, progress=False)
     rows = [{"size": str(size)} for size in range(40)]
     predictions = zoo.predict(run, rows)
     assert predictions == zoo.predict(run, path)
@@ -137,11 +139,11 @@ def test_a_picture_that_cannot_be_read_is_named(model: keras.Model, tmp_path: Pa
 
 def test_what_cannot_predict_is_refused(picture: Any) -> None:
     for given, message in [
-        ("lenet5", "without weights has random values"),
-        (zoo.build("linear_regression"), "nobody has said how the columns become these"),
-        (zoo.build("mlp", include_top=False), "without its top"),
+        ("small_convnet", "without weights has random values"),
+        (zoo.build("small_regression"), "nobody has said how the columns become these"),
+        (zoo.build("small_mlp", include_top=False), "without its top"),
     ]:
         with pytest.raises(ArgumentError, match=message):
             zoo.predict(given, picture)
     with pytest.raises(ArgumentError, match="batches of 0"):
-        zoo.predict(zoo.build("mlp"), picture, batch_size=0)
+        zoo.predict(zoo.build("small_mlp"), picture, batch_size=0)

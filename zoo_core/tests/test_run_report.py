@@ -69,7 +69,7 @@ def data() -> Dataset:
 def run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
     folder = tmp_path_factory.mktemp("runs") / "run"
     options: dict[str, Any] = {"hidden_units": (16, 8), "dropout": 0.1}
-    return zoo.transfer("mlp", data, "full", epochs=2, seed=1, progress=False, out=folder, **options)
+    return zoo.transfer("small_mlp", data, "full", epochs=2, seed=1, progress=False, out=folder, **options)
 
 
 def test_the_page_holds_its_pictures_and_needs_nothing_else(run: zoo.Run) -> None:
@@ -101,7 +101,7 @@ def test_both_reports_say_the_same(run: zoo.Run) -> None:
     shown, text = Page(run_report.render(run)["report.html"]), run_report.render(run)["report.md"]
     assert text.count("\n## ") == shown.tags["h2"]
     assert text.count("![") == len(shown.images)
-    for cell in ("zoo-classic/mlp, input 28x28x1", f"{run.metrics.top1:.4f}", "calibration error"):
+    for cell in ("zoo-small/small_mlp, input 8x8x1", f"{run.metrics.top1:.4f}", "calibration error"):
         assert cell in shown.cells
     low, high = run.metrics.intervals["top-1"]
     assert f"| top-1 | {run.metrics.top1:.4f} | {low:.4f} to {high:.4f} |" in text
@@ -158,11 +158,11 @@ def test_the_parameters_that_learnt_are_counted(run: zoo.Run) -> None:
 def test_the_report_holds_a_recipe_that_trains_the_same_model(tmp_path: Path) -> None:
     digits = zoo.load_data("digits", classes=(3, 8), seed=3)
     options: dict[str, Any] = {"hidden_units": (16, 8), "dropout": 0.1}
-    run = zoo.transfer("mlp", digits, "full", epochs=1, batch_size=16, seed=7, progress=False, **options)
+    run = zoo.transfer("small_mlp", digits, "full", epochs=1, batch_size=16, seed=7, progress=False, **options)
     text = run_report.render(run)["report.md"]
     recipe = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])
     assert recipe == {
-        "model": "mlp",
+        "model": "small_mlp",
         "strategy": "full",
         "epochs": 1,
         "batch_size": 16,
@@ -172,7 +172,7 @@ def test_the_report_holds_a_recipe_that_trains_the_same_model(tmp_path: Path) ->
     }
     again = {key: value for key, value in recipe.items() if key not in ("model", "data", "options")}
     named = {"name_or_folder": recipe["data"].pop("name"), **recipe["data"]}
-    other = zoo.transfer("mlp", zoo.load_data(**named), progress=False, **again, **recipe["options"])
+    other = zoo.transfer("small_mlp", zoo.load_data(**named), progress=False, **again, **recipe["options"])
     assert all(map(np.array_equal, run.model.get_weights(), other.model.get_weights()))
 
 
@@ -186,11 +186,11 @@ def test_the_worst_mistakes_are_drawn_and_named(run: zoo.Run) -> None:
 def test_a_table_has_no_contact_sheet_and_a_regression_no_confusion() -> None:
     rows = Split(np.float32([[0], [1], [2], [3]]), np.array([0, 1, 0, 1]))
     data = Dataset("rows", "classification", train=rows, test=rows, class_names=NAMES)
-    run = zoo.transfer("logistic_regression", data, "full", epochs=1, seed=1, progress=False)
+    run = zoo.transfer("small_logistic", data, "full", epochs=1, seed=1, progress=False)
     assert set(run.pictures) == {"curves.png", "predictions.png", "confusion.png", "calibration.png"}
     numbers = Split(rows.inputs, np.float32([0, 1, 2, 3]))
     data = Dataset("rows", "regression", train=numbers, test=numbers)
-    run = zoo.transfer("linear_regression", data, "full", epochs=1, seed=1, progress=False)
+    run = zoo.transfer("small_regression", data, "full", epochs=1, seed=1, progress=False)
     assert set(run.pictures) == {"curves.png", "predictions.png"}
     assert "95% interval" in run_report.render(run)["report.md"]
 
