@@ -316,13 +316,11 @@ def digits() -> zoo.Dataset:
 
 
 @pytest.mark.parametrize("strategy", ["full", "head"])
-def test_a_run_over_several_devices_ends_as_on_one(
-    strategy: str, digits: zoo.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
-
+def test_a_run_over_several_devices_ends_as_on_one(strategy: str, digits: zoo.Dataset, tmp_path: Path) -> None:
     def train(**options: Any) -> zoo.Run:
-        return zoo.transfer("small_convnet.digits_0_4", digits, strategy, epochs=2, seed=1, progress=False, **options)
+        return zoo.transfer(
+            "small_convnet.digits_0_4", digits, strategy, epochs=2, seed=1, progress=False, pictures=False, **options
+        )
 
     plain, spread, moved = train(), train(device=list(THREE), out=tmp_path / "run"), train(device="cpu:1")
     assert set(where(spread.model.variables)) == set(THREE)

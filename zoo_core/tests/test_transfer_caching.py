@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
 import zoo
 from zoo.data.augmentation import Augmentation
 from zoo.data.pipeline import batches
 from zoo.transfer import Phase
-from zoo.transfer.feature_cache import cached_batches, cut_of, extract
+from zoo.transfer.batch_feed import BatchFeed
+from zoo.transfer.callbacks import ShowProgress, StopWhenInterrupted
+from zoo.transfer.feature_cache import cached_batches, extract
+from zoo.transfer.model_cut import cut_of
 from zoo.transfer.phases import freeze
+from zoo.transfer.plan import make_plan, settings_of
+from zoo.transfer.request import Request
+from zoo.transfer.strategy_loading import load_strategy
 from zoo.transfer.training_state import values_of
 
-
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
+QUIET: dict[str, Any] = {"progress": False, "pictures": False}
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +145,7 @@ def test_a_disk_that_fills_up_meanwhile_costs_nothing_but_time(
     cut = cut_for(network(), "last")
     steps = [(np.zeros((4, 8, 8, 3), np.float32), None)]
     assert extract(cut, steps, 4) is None
-    assert "cannot be kept (no space left): every epoch computes them again" in caplog.text
+    assert "cannot be stored (no space left): every epoch computes them again" in caplog.text
     with pytest.raises(zoo.RunError, match=r"no space left.*set TMPDIR to a larger disk"):
         extract(cut, steps, 4, where="disk")
 
@@ -161,7 +166,16 @@ def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_b
 ) -> None:
     def train(cache: str) -> zoo.Run:
         return zoo.transfer(
-            model, pictures, strategy, epochs=3, batch_size=16, seed=3, progress=False, cache=cache, **options
+            model,
+            pictures,
+            strategy,
+            epochs=3,
+            batch_size=16,
+            seed=3,
+            progress=False,
+            pictures=False,
+            cache=cache,
+            **options,
         )
 
     with_cache, without = train("auto"), train("off")
@@ -177,52 +191,74 @@ def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_b
 @pytest.mark.parametrize("strategy", ["head", "last_layers"])
 def test_the_figures_of_a_run_are_those_of_its_model_on_the_pictures(pictures: zoo.Dataset, strategy: str) -> None:
     data = replace(pictures, test=None)
-    run = zoo.transfer("resnet20_cifar", data, strategy, epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))
+    run = zoo.transfer(
+        "resnet20_cifar", data, strategy, epochs=2, seed=1, progress=False, pictures=False, input_shape=(32, 32, 3)
+    )
     again = zoo.evaluate(run, data)
     assert (again.split, again.top1, again.confusion) == ("validation", run.metrics.top1, run.metrics.confusion)
     assert run.metrics.loss == pytest.approx(again.loss, rel=1e-5)
 
 
-def test_held_out_samples_are_not_computed_again_for_the_figures(
-    pictures: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("zoo.transfer.training.outputs_of", lambda *_: pytest.fail("the model is run again"))
-    data = replace(pictures, test=None)
-    zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, progress=False, input_shape=(32, 32, 3))
+def test_held_out_samples_are_not_computed_again_for_the_figures(tmp_path: Path) -> None:
+    for number in range(40):
+        path = tmp_path / f"class_{number % 2}" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32), (6 * number, 0, 0)).save(path)
+    data = replace(zoo.load_data(tmp_path, seed=0), test=None)
+
+    class Damage(keras.callbacks.Callback):
+        """Damages the validation images once training needs them no more; their sizes stay as they were."""
+
+        def on_train_end(self, logs: Any = None) -> None:
+            for path in data.validation.inputs:
+                path.write_bytes(bytes(path.stat().st_size))
+
+    run = zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, callbacks=[Damage()], **QUIET)
+    assert run.metrics.count == len(data.validation)
+    with pytest.raises(zoo.DataError):
+        zoo.evaluate(run, data)
 
 
-def test_augmented_views_are_computed_once_and_taken_in_turn(
-    pictures: zoo.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extracted = []
-
-    def spy(*arguments: Any, **options: Any) -> Any:
-        extracted.append((options["views"], extract(*arguments, **options)))
-        return extracted[-1][1]
-
-    monkeypatch.setattr("zoo.transfer.trainer.extract", spy)
+def test_augmented_views_are_computed_once_and_taken_in_turn(pictures: zoo.Dataset) -> None:
     augmentation = Augmentation(flip="horizontal", rotation=20)
-    run = zoo.transfer(
-        "resnet20_cifar", pictures, "head", epochs=4, seed=1, progress=False, augment=augmentation, views=3
-    )
-    (views, features), (one, _) = extracted
-    assert (views, one) == (3, 1)
-    split, build = pictures.train, run.build
+    arguments = {"strategy": "head", "weights": None, "epochs": 4, "batch_size": 32, "learning_rate": None}
+    options = {"out": None, "seed": 1, "augment": augmentation, "views": 3}
+    request = Request.of("resnet20_cifar", pictures, {**arguments, **options})
+    plan = make_plan(request, settings_of(request, load_strategy("head"), pictures), pictures)
+    split, build = pictures.train, plan.build
     assert split is not None
-    steps = batches(
+    freeze(plan.model, plan.phases[0])
+    cut = cut_of(plan.model, plan.phases[0])
+    assert cut is not None
+    feed = BatchFeed(plan, split, pictures.validation)
+    feed.cache(cut, ShowProgress([], 4, len(feed), shown=False), StopWhenInterrupted())
+    assert feed.cached is not None
+    source = batches(
         split, build.preprocessing, build.options["input_shape"], batch_size=32, seed=1, augmentation=augmentation
     )
-    steps.start_at(1)
-    second = np.concatenate([inputs for inputs, _ in steps])
-    frozen = keras.Model(run.model.input, run.model.get_layer(build.spec.head[-1]).input)
-    taken = [features.take(np.arange(len(split)) + view * len(split)) for view in range(3)]
-    np.testing.assert_allclose(taken[1], frozen.predict(second, verbose=0), atol=1e-5)
+    source.start_at(1)
+    second = np.concatenate([inputs for inputs, _ in source])
+    taken = [feed.cached.training.take(np.arange(len(split)) + view * len(split)) for view in range(3)]
+    np.testing.assert_allclose(taken[1], cut.frozen.predict(second, verbose=0), atol=1e-5)
     assert not np.allclose(taken[0], taken[1], atol=1e-3)
-    steps.start_at(0)
-    cached = cached_batches(features, split, steps, 32, views=3)
-    seen = []
-    for _ in range(4):
+    assert len(feed.features_and_labels()[0]) == 3 * len(split)
+    cached = feed.training_batches(epoch=0)
+    for view in (0, 1, 2, 0):
         cached.on_epoch_begin()
-        seen.append(np.concatenate([cached[index][0] for index in range(len(cached))]))
-    for epoch, view in enumerate((0, 1, 2, 0)):
-        np.testing.assert_array_equal(seen[epoch], taken[view])
+        seen = np.concatenate([cached[index][0] for index in range(len(cached))])
+        np.testing.assert_array_equal(seen, taken[view][cached.order])
+
+
+def test_cached_batches_are_those_of_their_source_with_features_for_images(pictures: zoo.Dataset) -> None:
+    split = pictures.train
+    assert split is not None
+    cut = cut_for(network(), "last")
+    source = batches(split, zoo.Preprocessing(), (8, 8, 3), batch_size=16, shuffle=True, seed=1)
+    features = extract(cut, batches(split, zoo.Preprocessing(), (8, 8, 3), batch_size=16), len(split))
+    assert features is not None
+    cached = cached_batches(features, split, source, 16)
+    source.start_at(5)
+    labels = [labels for _, labels in cached]
+    assert (cached.epoch, len(cached), cached.is_random) == (5, len(source), False)
+    assert np.array_equal(np.concatenate(labels), split.labels[source.order])
+    assert np.array_equal(cached[1][0], features.take(source.order[16:32]))

@@ -14,14 +14,12 @@ import pytest
 import zoo
 from zoo.transfer import TrainingOptions
 from zoo.transfer.compilation import SmoothedCrossentropy, class_weights_of, learning_rate_of, penalised
-from zoo.transfer.lr_finder import Search, chosen_rate
-from zoo.transfer.options import training_options
+from zoo.transfer.lr_finder import chosen_rate
+from zoo.transfer.options import training_options, with_new_names
 from zoo.transfer.phases import Phase
-
-
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
+from zoo.transfer.recipes import read_recipe
+from zoo.transfer.strategies import CLASSIFIER_ALONE, FINE_TUNING, fine_tune
+from zoo.transfer.strategy_loading import phase_of_rate
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,8 @@ def digits() -> zoo.Dataset:
 
 
 def train(data: Any, **options: Any) -> zoo.Run:
-    return zoo.transfer("lenet5", data, **{"strategy": "full", "epochs": 2, "seed": 1, "progress": False, **options})
+    quick = {"strategy": "full", "epochs": 2, "seed": 1, "progress": False, "pictures": False}
+    return zoo.transfer("lenet5", data, **{**quick, **options})
 
 
 def rates(schedule: str, epochs: int = 4, steps: int = 5, **options: Any) -> list[float]:
@@ -115,10 +114,28 @@ def test_early_stopping_ends_the_phase_with_its_best_weights(digits: zoo.Dataset
     assert held_out.loss == pytest.approx(min(losses), rel=1e-4), best
 
 
-def test_the_moving_average_is_what_training_ends_with(digits: zoo.Dataset) -> None:
-    plain, averaged = train(digits), train(digits, ema=0.99)
-    assert [each["loss"] for each in plain.history] == [each["loss"] for each in averaged.history]
-    assert not np.array_equal(plain.model.get_layer("f6").kernel, averaged.model.get_layer("f6").kernel)
+class KernelsAfterEachStep(keras.callbacks.Callback):
+    """Collects the kernel of the layer f6 after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernels: list[np.ndarray] = []
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.kernels.append(self.model.get_layer("f6").kernel.numpy().astype(np.float64))
+
+
+def test_training_ends_with_the_moving_average_of_the_weights_after_each_step(digits: zoo.Dataset) -> None:
+    momentum, plain, steps = 0.9, train(digits), KernelsAfterEachStep()
+    run = train(digits, ema=momentum, callbacks=[steps])
+    assert [each["loss"] for each in plain.history] == [each["loss"] for each in run.history]
+    first, *later = steps.kernels
+    assert len(later) > 10
+    average = first
+    for kernel in later:
+        average = momentum * average + (1 - momentum) * kernel
+    np.testing.assert_allclose(run.model.get_layer("f6").kernel, average, rtol=1e-4, atol=1e-6)
+    assert np.abs(average - steps.kernels[-1]).max() > 1e-3
 
 
 def test_accumulating_two_batches_is_like_one_of_twice_the_size(digits: zoo.Dataset) -> None:
@@ -131,7 +148,7 @@ def test_accumulating_two_batches_is_like_one_of_twice_the_size(digits: zoo.Data
 
 
 def test_the_rate_that_is_found_lies_where_the_loss_falls(digits: zoo.Dataset) -> None:
-    run = train(digits, learning_rate="find", epochs=3)
+    run = train(digits, learning_rate="find", epochs=3, pictures=True)
     found = run.info["strategy"]["phases"][0]["learning_rate"]
     assert 1e-4 < found < 3e-2
     assert run.pictures["learning_rate.png"].startswith(b"\x89PNG")
@@ -171,18 +188,11 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
     assert train(digits, epochs=1, mixed_precision=True).model.dtype_policy.name == "float32"
     assert "no device here is faster in 16 bits" in caplog.text
     monkeypatch.setattr("zoo.transfer.mixed_precision.has_fast_16_bits", lambda: True)
-    seen = []
-    built = zoo.transfer.__call__.__globals__["adapted"]
-
-    def spy(*arguments: Any) -> Any:
-        seen.append(built(*arguments))
-        return seen[-1]
-
-    monkeypatch.setattr("zoo.transfer.training.adapted", spy)
-    run = train(digits, epochs=1, mixed_precision=True)
-    assert seen[0][0].get_layer("f6").compute_dtype == "float16"
+    watched = keras.callbacks.Callback()  # Keras tells it which model is trained
+    run = train(digits, epochs=1, mixed_precision=True, callbacks=[watched])
+    assert watched.model.get_layer("f6").compute_dtype == "float16"
     assert run.model.get_layer("f6").compute_dtype == "float32"
-    assert np.array_equal(seen[0][0].get_layer("f6").kernel, run.model.get_layer("f6").kernel)
+    assert np.array_equal(watched.model.get_layer("f6").kernel, run.model.get_layer("f6").kernel)
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -192,20 +202,21 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
         ({"cache": "memry"}, "did you mean 'memory'?"),
         ({"schedule": "cosin"}, "did you mean 'cosine'?"),
         ({"monitor": "val_acuracy"}, "did you mean 'val_accuracy'"),
-        ({"early_stopping": 0}, "pass epochs: 5"),
+        ({"early_stopping": 0}, "pass a number of epochs, such as 5"),
         ({"warmup": -1}, "0 or more"),
         ({"lr_decay": 2}, "pass a share"),
         ({"ema": 1.5}, "0.999"),
         ({"label_smoothing": 1.0}, "0.1"),
         ({"l2": "much"}, "pass 0 or more"),
         ({"gradient_accumulation_steps": True}, "1 or more"),
-        ({"views": 3}, "pass augment= as well"),
+        ({"views": 3}, "it changes nothing with the other options as they are; pass augment as well"),
         ({"ema": 0.99, "keep_best": True}, "leave out early_stopping and keep_best"),
-        ({"class_weights": "fair"}, "class_weights"),
+        ({"class_weights": "fair"}, "pass 'balanced', or the weight of each class by its name"),
+        ({"class_weights": 2}, "pass 'balanced', or the weight of each class by its name"),
         ({"augment": {"flipp": "horizontal"}}, "did you mean 'flip'"),
         ({"keep_best": "no"}, "pass true or false"),
         ({"tensorboard": 5}, "pass a folder"),
-        ({"lr_decay": 0.5}, "it changes nothing; pass schedule='cosine'"),
+        ({"lr_decay": 0.5}, "as they are; pass schedule='cosine', for example, as well"),
         ({"lr_decay_every": 2, "schedule": "cosine"}, "pass schedule='step' as well"),
         ({"monitor": "val_accuracy"}, "pass early_stopping or keep_best as well"),
     ],
@@ -227,12 +238,12 @@ def test_a_misspelt_option_is_suggested_before_anything_is_trained() -> None:
     [
         (
             {"keep_best": True, "monitor": "val_mae"},
-            "the task is image-classification, which has no mae; monitor val_loss or val_acc",
+            "the task is image-classification, for which no mae is measured; monitor val_loss or val_acc",
         ),
-        ({"warmup": 2, "epochs": 2}, "with warmup=2: there are 2 epochs; pass fewer"),
+        ({"warmup": 2, "epochs": 2}, "with warmup=2: training has only 2 epochs; pass fewer"),
         ({"class_weights": {"1": -1}}, "the weight of '1' is -1; pass 0 or more"),
-        ({"learning_rate": True}, "it is no positive number"),
-        ({"learning_rate": "find", "strategy": "features"}, "its strategy has no rate to choose"),
+        ({"learning_rate": True}, "it is not a positive number"),
+        ({"learning_rate": "find", "strategy": "features"}, "its strategy has no learning rate that can be chosen"),
     ],
 )
 def test_options_that_do_not_suit_the_training_are_refused_before_it(
@@ -248,14 +259,10 @@ def test_the_rate_of_an_epoch_is_the_one_it_ran_at(digits: zoo.Dataset) -> None:
     assert [each["learning_rate"] for each in run.history] == pytest.approx([0.01, 0.01, 0.005, 0.005])
 
 
-def test_the_rate_is_sought_for_the_phase_that_it_is_for(digits: zoo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    sought = []
-
-    def find(model: Any, phase: Any, *_: Any, **__: Any) -> Search:
-        sought.append(phase.name)
-        return Search(np.ones(2), np.ones(2), 2e-5)
-
-    monkeypatch.setattr("zoo.transfer.training.find_learning_rate", find)
+def test_the_rate_is_searched_for_the_phase_that_it_is_for(digits: zoo.Dataset) -> None:
+    model = zoo.build("lenet5.digits_0_4")
+    phase = phase_of_rate(lambda rate: fine_tune(model, epochs=2, learning_rate=rate, from_layer="c5"))
+    assert phase.name == "fine-tune"
     run = zoo.transfer(
         "lenet5.digits_0_4",
         digits,
@@ -265,9 +272,45 @@ def test_the_rate_is_sought_for_the_phase_that_it_is_for(digits: zoo.Dataset, mo
         from_layer="c5",
         seed=0,
         progress=False,
+        pictures=False,
     )
-    assert sought == ["fine-tune"]
-    assert run.history[-1]["learning_rate"] == 2e-5
+    head, upper = run.info["strategy"]["phases"]
+    assert head["learning_rate"] == CLASSIFIER_ALONE
+    assert upper["learning_rate"] not in (CLASSIFIER_ALONE, FINE_TUNING)
+    assert run.history[-1]["learning_rate"] == pytest.approx(upper["learning_rate"])
+
+
+# -- the names that options had in Zoo 0.1
+
+
+def test_an_option_under_its_old_name_works_and_warns_at_the_line_that_uses_it(digits: zoo.Dataset) -> None:
+    options: dict[str, Any] = {"schedule": "step", "learning_rate": 0.01, "epochs": 2}
+    with pytest.warns(DeprecationWarning, match="'decay_every' is now called 'lr_decay_every'") as warned:
+        run = train(digits, **options, decay=0.5, decay_every=1)
+    assert {each.filename for each in warned if "is now called" in str(each.message)} == {__file__}
+    assert run.info["training"] == {
+        "schedule": "step",
+        "lr_decay": 0.5,
+        "lr_decay_every": 1,
+    }
+    assert [each["learning_rate"] for each in run.history] == pytest.approx([0.01, 0.005])
+
+
+def test_both_names_of_an_option_at_once_are_refused() -> None:
+    with pytest.raises(zoo.ArgumentError, match="'decay' is the old name of 'lr_decay', and both are given"):
+        with_new_names({"decay": 0.5, "lr_decay": 0.1})
+
+
+def test_an_option_of_the_strategy_keeps_a_name_that_zoo_0_1_had_too() -> None:
+    assert with_new_names({"decay": 0.5}, {"decay"}) == {"decay": 0.5}
+
+
+def test_a_recipe_of_zoo_0_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.toml"
+    path.write_text('schedule = "cosine"\ndecay = 0.2\naccumulate = 4\n', encoding="utf-8")
+    with pytest.warns(DeprecationWarning, match="'accumulate' is now called 'gradient_accumulation_steps'"):
+        recipe = read_recipe(path)
+    assert recipe.arguments == {"schedule": "cosine", "lr_decay": 0.2, "gradient_accumulation_steps": 4}
 
 
 RECIPE = """
@@ -308,9 +351,9 @@ def test_a_recipe_is_trained_and_the_line_goes_before_it(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ("epoch = 3", "it sets 'epoch', which is no key of a recipe; did you mean 'epochs'"),
+        ("epoch = 3", "it sets 'epoch', which is not a key of a recipe; did you mean 'epochs'"),
         ("learning_rate = true", "'learning_rate' is True"),
-        ('batch_size = "big"', "make it of the kind int"),
+        ('batch_size = "big"', "give it a value of the type int"),
         ("= 3", "it has to be TOML"),
         ('schedule = "cosin"', "did you mean 'cosine'"),
     ],

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,14 @@ from PIL import Image
 
 import zoo
 from zoo.transfer import resume
-from zoo.transfer.training_state import STATE, values_of
+from zoo.transfer.training_state import STATE, State, load_state, save_state, values_of
 
 #: Two phases, the first with frozen features, a schedule, dropout and early stopping: everything that has a state.
 RECIPE: dict[str, Any] = {
     "epochs": 4,
     "seed": 7,
     "progress": False,
+    "pictures": False,
     "schedule": "cosine",
     "warmup": 1.0,
     "dropout": 0.3,
@@ -44,7 +47,7 @@ while not out.exists():
     child = os.fork()
     if child == 0:
         if Path(f"{out}.unfinished", "recipe.json").exists():
-            resume(out, progress=False)
+            resume(out, progress=False, pictures=False)
         else:
             zoo.transfer("lenet5", "digits", "full", **recipe)
         os._exit(0)
@@ -55,11 +58,6 @@ while not out.exists():
     os.waitpid(child, 0)
 print(killed)
 """
-
-
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 def same_weights(one: keras.Model, other: keras.Model) -> bool:
@@ -86,7 +84,7 @@ def test_a_training_killed_at_ten_moments_ends_like_one_that_was_not(tmp_path: P
 
 
 class PressedAfter(threading.Thread):
-    """Ctrl-C, once ``epochs`` epochs stand in the state of the run at ``out``."""
+    """Presses Ctrl-C once ``epochs`` epochs are in the state of the run at ``out``."""
 
     def __init__(self, out: Path, epochs: int) -> None:
         super().__init__(daemon=True)
@@ -111,7 +109,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> Non
     assert stopped.info["interrupted"]
     assert 2 <= len(stopped.history) < 30
     assert zoo.predict(tmp_path / "run", np.zeros((32, 32), np.uint8))
-    resumed = resume(tmp_path / "run", progress=False)
+    resumed = resume(tmp_path / "run", progress=False, pictures=False)
     unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
     assert timeless(resumed.history) == timeless(unbroken.history)
     assert resumed.info["seconds"]["training"] >= sum(each["seconds"] for each in resumed.history) - 0.01
@@ -119,50 +117,57 @@ def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> Non
     assert same_weights(zoo.load(tmp_path / "run").model, unbroken.model)
     assert not (tmp_path / "run" / "resume").exists()
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
-    with pytest.raises(zoo.RunError, match="it is finished; to train it further, name it as the model"):
+    with pytest.raises(zoo.RunError, match="it is finished; to train it further, pass it as the model"):
         resume(tmp_path / "run")
 
 
-@pytest.mark.parametrize("reason", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
-    reason: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def stopped(*_: Any) -> None:
-        if isinstance(reason, OSError):
-            raise zoo.RunError("write the run", "it cannot be written", "make room") from reason
-        raise reason
+def interrupt(*_: Any) -> dict[str, bytes]:
+    """Stands in for the drawing of a run, in the middle of which the user presses Ctrl-C a second time."""
+    raise KeyboardInterrupt
 
+
+def draw_into_a_missing_folder(*_: Any) -> dict[str, bytes]:
+    """Stands in for the drawing of a run; the system refuses to write what it returns."""
+    return {"no such folder/curves.png": b""}
+
+
+@pytest.mark.parametrize(
+    ("draw", "error"), [(interrupt, KeyboardInterrupt), (draw_into_a_missing_folder, zoo.RunError)]
+)
+def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
+    draw: Any,
+    error: type[BaseException],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
-    monkeypatch.setattr("zoo.transfer.training.write", stopped)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises((KeyboardInterrupt, zoo.RunError)):
-        zoo.transfer("lenet5", "digits", "full", **recipe, out="my run")
+    with pytest.raises(error):
+        zoo.transfer("lenet5", "digits", "full", **recipe, out="my run", pictures=draw)
     assert [each.name for each in tmp_path.iterdir()] == ["my run.unfinished"]
-    assert "the training is unfinished; `zoo train --resume 'my run'` goes on" in caplog.text
-    monkeypatch.undo()
-    resumed = resume(tmp_path / "my run.unfinished", progress=False)
+    assert "the training is unfinished; `zoo train --resume 'my run'` goes on with it" in caplog.text
+    resumed = resume(tmp_path / "my run.unfinished", progress=False, pictures=False)
     assert resumed.folder == tmp_path / "my run"
     assert [each.name for each in tmp_path.iterdir()] == ["my run"]
-    assert same_weights(resumed.model, zoo.transfer("lenet5", "digits", "full", **recipe).model)
+    assert same_weights(resumed.model, zoo.transfer("lenet5", "digits", "full", **recipe, pictures=False).model)
 
 
-def test_a_training_does_not_go_on_with_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_does_not_go_on_with_other_data(tmp_path: Path) -> None:
     photographs = tmp_path / "photographs"
     for number in range(20):
         path = photographs / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((32, 32), 10 * number, np.uint8)).save(path)
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
-    monkeypatch.setattr("zoo.transfer.training.write", lambda *_: exec("raise KeyboardInterrupt"))
     with pytest.raises(KeyboardInterrupt):
-        zoo.transfer("lenet5", photographs, "full", **recipe, out=tmp_path / "run")
-    monkeypatch.undo()
+        zoo.transfer("lenet5", photographs, "full", **recipe, out=tmp_path / "run", pictures=interrupt)
     gone = photographs / "a" / "0.png"
     gone.rename(tmp_path / "0.png")
-    with pytest.raises(zoo.RunError, match="its data has changed since; put it back"):
-        resume(tmp_path / "run", progress=False)
+    with pytest.raises(zoo.RunError, match="the data has changed since it began; restore it"):
+        resume(tmp_path / "run", progress=False, pictures=False)
     (tmp_path / "0.png").rename(gone)
-    assert len(resume(tmp_path / "run", progress=False).history) == 2
+    assert len(resume(tmp_path / "run", progress=False, pictures=False).history) == 2
 
 
 def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) -> None:
@@ -170,7 +175,7 @@ def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) ->
     unfinished.mkdir()
     with pytest.raises(zoo.RunError, match=r"unfinished, in .*; go on with `zoo train --resume"):
         zoo.transfer("lenet5", "digits", "full", **RECIPE, out=tmp_path / "run")
-    with pytest.raises(zoo.RunError, match="there is no unfinished training of it"):
+    with pytest.raises(zoo.RunError, match="there is no unfinished training of that run"):
         resume(tmp_path / "run")
     (unfinished / "recipe.json").write_text("{")
     with pytest.raises(zoo.RunError, match=r"recipe\.json cannot be read"):
@@ -193,20 +198,55 @@ def test_a_failed_training_leaves_nothing_to_resume(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_while_features_are_computed_ends_at_once_and_can_be_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extract = zoo.transfer.trainer.extract
+class PressedAtOnce(threading.Thread):
+    """Presses Ctrl-C as soon as Zoo handles it: training begins with the features of the frozen layers."""
 
-    def pressed(*arguments: Any, progress: Any, **options: Any) -> Any:
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.before = signal.getsignal(signal.SIGINT)
+
+    def run(self) -> None:
+        while signal.getsignal(signal.SIGINT) is self.before:
+            time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
-        return extract(*arguments, progress=progress, **options)
 
-    monkeypatch.setattr("zoo.transfer.trainer.extract", pressed)
-    recipe: dict[str, Any] = {"epochs": 3, "seed": 7, "progress": False}
+
+def test_ctrl_c_while_features_are_computed_ends_at_once_and_can_be_resumed(tmp_path: Path) -> None:
+    recipe: dict[str, Any] = {"epochs": 3, "seed": 7, "progress": False, "pictures": False}
+    PressedAtOnce().start()
     stopped = zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe, out=tmp_path / "run")
     assert (stopped.info["interrupted"], stopped.history) == (True, [])
     assert "report.html" in {each.name for each in (tmp_path / "run").iterdir()}
-    monkeypatch.undo()
-    resumed = resume(tmp_path / "run", progress=False)
+    resumed = resume(tmp_path / "run", progress=False, pictures=False)
     assert same_weights(resumed.model, zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe).model)
+
+
+def test_a_training_that_zoo_0_1_began_goes_on_under_the_new_names_of_its_options(tmp_path: Path) -> None:
+    recipe = {**RECIPE, "epochs": 4, "lr_decay": 0.05, "gradient_accumulation_steps": 2}
+    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    PressedAfter(tmp_path / "run", 2).start()
+    zoo.transfer("lenet5", "digits", "full", **recipe, out=tmp_path / "run")
+    path = tmp_path / "run" / "resume" / "recipe.json"
+    written = json.loads(path.read_text())
+    for old, new in (("decay", "lr_decay"), ("accumulate", "gradient_accumulation_steps")):
+        written["arguments"][old] = written["arguments"].pop(new)
+    path.write_text(json.dumps(written))
+    with pytest.warns(DeprecationWarning, match="is now called") as warned:
+        resumed = resume(tmp_path / "run", progress=False, pictures=False)
+    messages = "\n".join(str(each.message) for each in warned)
+    assert "the option 'decay' is now called 'lr_decay'" in messages
+    assert "the option 'accumulate' is now called 'gradient_accumulation_steps'" in messages
+    assert timeless(resumed.history) == timeless(unbroken.history)
+    assert same_weights(resumed.model, unbroken.model)
+
+
+def test_a_state_has_the_keys_of_zoo_0_1(tmp_path: Path) -> None:
+    state = State(phase=1, epoch=2, best=0.5, waited=1, history=[{"epoch": 1, "loss": 0.5}])
+    save_state(replace(state, weights=[np.ones(3)], optimizer=[np.zeros(2), np.ones(())]), tmp_path)
+    with np.load(tmp_path / STATE) as file:
+        assert set(file.files) == {"state", "weights/0", "optimizer/0", "optimizer/1"}
+        record = json.loads(file["state"].tobytes())
+    assert record == {"phase": 1, "epoch": 2, "best": 0.5, "waited": 1, "history": [{"epoch": 1, "loss": 0.5}]}
+    opened = load_state(tmp_path)
+    assert (opened.phase, opened.epoch, opened.history) == (1, 2, state.history)
+    assert [array.tolist() for array in opened.optimizer] == [[0.0, 0.0], 1.0]

@@ -19,18 +19,13 @@ from zoo.transfer.strategies import fine_tune, gradual, stages_of
 from zoo.transfer.training_state import values_of
 
 
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
-
-
 @pytest.fixture(scope="module")
 def digits() -> zoo.Dataset:
     return zoo.load_data("digits", classes=range(5, 10))
 
 
 def train(data: zoo.Dataset, strategy: str, **options: object) -> zoo.Run:
-    return zoo.transfer("lenet5.digits_0_4", data, strategy, seed=1, progress=False, **options)  # type: ignore[arg-type]
+    return zoo.transfer("lenet5.digits_0_4", data, strategy, seed=1, progress=False, pictures=False, **options)  # type: ignore[arg-type]
 
 
 def samples(classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +106,7 @@ def test_features_need_their_room_whatever_is_said_of_the_cache(
 def test_features_of_a_network_with_auxiliary_classifiers_are_those_of_its_main_output() -> None:
     data = zoo.load_data("synthetic_images", count=24, size=75, classes=2, validation=0.25, test=0.0)
     options = {"input_shape": (75, 75, 3), "aux_classifiers": True}
-    run = zoo.transfer("googlenet", data, "features", seed=0, progress=False, **options)  # type: ignore[arg-type]
+    run = zoo.transfer("googlenet", data, "features", seed=0, progress=False, pictures=False, **options)  # type: ignore[arg-type]
     assert [each["phase"] for each in run.history] == ["features"]
 
 
@@ -147,11 +142,11 @@ def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None
 
 def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
     data = zoo.load_data("synthetic_images", count=40, size=32, classes=2, validation=0.2, test=0.0)
-    start = zoo.transfer("resnet20_cifar", data, "full", epochs=1, seed=0, progress=False)
+    start = zoo.transfer("resnet20_cifar", data, "full", epochs=1, seed=0, progress=False, pictures=False)
     before = dict(zip((v.path for v in start.model.weights), values_of(start.model.weights), strict=True))
     options = {"last_layers": {"layers": 3}, "fine_tune": {}, "gradual": {"stages": 1}, "features": {}, "head": {}}
     for strategy, own in options.items():
-        run = zoo.transfer(start, data, strategy, epochs=3, seed=0, progress=False, **own)  # type: ignore[arg-type]
+        run = zoo.transfer(start, data, strategy, epochs=3, seed=0, progress=False, pictures=False, **own)  # type: ignore[arg-type]
         learnt = {name for phase in run.info["strategy"]["phases"] for name in phase["trainable"]}
         frozen = [v for layer in run.model.layers if layer.name not in learnt for v in layer.weights]
         assert len(frozen) > 20
@@ -172,3 +167,35 @@ def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
 def test_what_a_strategy_cannot_do_is_said(strategy: Callable, options: dict, said: str) -> None:
     with pytest.raises(zoo.ArgumentError, match=said):
         strategy(zoo.build("resnet20_cifar"), learning_rate=None, **options)
+
+
+STRATEGY = """\
+from zoo import StrategySpec, hookimpl
+
+@hookimpl
+def zoo_strategies():
+    yield StrategySpec(name="ridge", phases="zoo_toys.builders:ridge", summary="solves for the last layer")
+"""
+
+PHASES = """\
+from zoo.transfer import Phase
+
+def ridge(model, *, epochs, learning_rate):
+    return [Phase("ridge", ("predictions",), 1, 0.01, solver={solver!r}, options={{"c": 0.01}})]
+"""
+
+
+def test_a_plugins_solver_from_the_module_of_zoo_0_1_is_found_where_it_is_now(
+    install: Callable[..., None], digits: zoo.Dataset
+) -> None:
+    expected = train(digits, "features")
+    install("zoo-acme", STRATEGY, builders=PHASES.format(solver="zoo.transfer.solving:regression"))
+    with pytest.warns(DeprecationWarning, match=r"has moved to zoo\.transfer\.closed_form\.solve_regression"):
+        run = train(digits, "ridge")
+    assert all(map(np.array_equal, run.model.get_weights(), expected.model.get_weights()))
+
+
+def test_a_solver_that_fails_is_the_plugins_fault(install: Callable[..., None], digits: zoo.Dataset) -> None:
+    install("zoo-acme", STRATEGY, builders=PHASES.format(solver="zoo_toys.builders:missing"))
+    with pytest.raises(zoo.PluginError, match=r"the solver zoo_toys.builders:missing of the phase 'ridge' raised"):
+        train(digits, "ridge")

@@ -32,6 +32,9 @@ def only(model, *, epochs, learning_rate, layer):
 """
 
 
+QUIET: dict[str, Any] = {"progress": False, "pictures": False}
+
+
 def variables(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
     return {
         f"{layer.name}/{each.name}": keras.ops.convert_to_numpy(each)
@@ -43,12 +46,6 @@ def variables(model: keras.Model) -> dict[str, np.ndarray[Any, Any]]:
 def changed(before: keras.Model, after: keras.Model) -> set[str]:
     old, new = variables(before), variables(after)
     return {name for name in old if old[name].shape == new[name].shape and not np.array_equal(old[name], new[name])}
-
-
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each of many trainings the pictures, which the tests of runs look at."""
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +61,13 @@ def pictures() -> zoo.Dataset:
 def test_the_head_learns_and_the_weights_and_statistics_of_the_backbone_keep_every_bit(
     resnet: keras.Model, pictures: zoo.Dataset
 ) -> None:
-    run = zoo.transfer(resnet, pictures, "head", epochs=1, batch_size=8, seed=0, progress=False)
+    run = zoo.transfer(resnet, pictures, "head", epochs=1, batch_size=8, seed=0, **QUIET)
     assert changed(resnet, run.model) == {"predictions/kernel", "predictions/bias"}
     assert len(run.model.trainable_weights) == len(resnet.trainable_weights)  # all can learn again
 
 
 def test_training_everything_moves_every_weight_and_every_statistic(resnet: keras.Model, pictures: zoo.Dataset) -> None:
-    run = zoo.transfer(resnet, pictures, "full", epochs=1, batch_size=8, seed=0, progress=False)
+    run = zoo.transfer(resnet, pictures, "full", epochs=1, batch_size=8, seed=0, **QUIET)
     assert changed(resnet, run.model) == set(variables(resnet))
 
 
@@ -86,6 +83,7 @@ def test_the_layers_from_a_named_one_on_learn_with_their_statistics_and_no_other
         batch_size=8,
         seed=0,
         progress=False,
+        pictures=False,
     )
     layers = {name.partition("/")[0] for name in changed(resnet, run.model)}
     assert layers == {f"conv4_block1_{each}" for each in ("1_conv", "1_bn", "2_conv", "2_bn")} | {"predictions"}
@@ -129,7 +127,15 @@ def test_the_head_of_a_network_with_several_dense_layers_is_its_classifier() -> 
 def test_dense_layers_that_the_weights_do_not_fit_learn_with_the_head(pictures: zoo.Dataset) -> None:
     smaller = zoo.build("cats_and_dogs_convnet", input_shape=(62, 62, 3))
     run = zoo.transfer(
-        smaller, pictures, "head", input_shape=(46, 46, 3), epochs=1, batch_size=8, seed=0, progress=False
+        smaller,
+        pictures,
+        "head",
+        input_shape=(46, 46, 3),
+        epochs=1,
+        batch_size=8,
+        seed=0,
+        progress=False,
+        pictures=False,
     )
     assert run.info["strategy"]["phases"][0]["trainable"] == ("fc1", "predictions")
 
@@ -145,7 +151,7 @@ def test_a_phase_that_cannot_be_run_is_refused_when_it_is_made(change: dict[str,
 
 def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pictures: zoo.Dataset) -> None:
     install("zoo-acme", STRATEGY.format(layer="hidden1"), builders=PHASES)
-    run = zoo.transfer("mlp", pictures, "only", layer="hidden2", epochs=3, seed=0, progress=False)
+    run = zoo.transfer("mlp", pictures, "only", layer="hidden2", epochs=3, seed=0, **QUIET)
     assert [(each["phase"], each["learning_rate"]) for each in run.history] == [
         ("one", 0.01),
         ("all", 0.001),
@@ -158,7 +164,7 @@ def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pi
 def test_a_strategy_that_names_a_layer_the_model_lacks_is_the_plugins_fault(install: Callable[..., None]) -> None:
     install("zoo-acme", STRATEGY.format(layer="block9"), builders=PHASES)
     with pytest.raises(PluginError, match="'one' trains 'block9', which is no layer"):
-        zoo.transfer("lenet5", "digits", "only", epochs=2, progress=False)
+        zoo.transfer("lenet5", "digits", "only", epochs=2, **QUIET)
 
 
 def test_the_package_of_the_name_is_the_function_too(pictures: zoo.Dataset) -> None:

@@ -18,13 +18,10 @@ from zoo.models.build_info import annotate, build_of
 
 
 def train(model: Any, data: Any, strategy: str = "full", **options: Any) -> zoo.Run:
-    return zoo.transfer(model, data, strategy, **{"epochs": 1, "seed": 1, "progress": False, **options})
-
-
-@pytest.fixture(autouse=True)
-def _no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each of many trainings the pictures, which the tests of runs look at."""
-    monkeypatch.setattr("zoo.transfer.training.run_pictures", lambda *_: {})
+    """Train without drawings, of which the tests of runs look at the result."""
+    return zoo.transfer(
+        model, data, strategy, **{"epochs": 1, "seed": 1, "progress": False, "pictures": False, **options}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -20,6 +20,38 @@ from zoo.data.pixel_cache import PixelCache
 from zoo.data.preprocessing import BatchReader, pixels_of, prepare_all
 from zoo.errors import ArgumentError
 from zoo.specs import Preprocessing
+
+
+class BatchSource(Protocol):
+    """The batches of one split, as :func:`batches` returns them: batch n of an epoch is the same whenever it is read.
+
+    ``epoch`` counts from 0 and is -1 before the first one; ``order`` holds the indices of the samples in the order of
+    this epoch; ``is_random`` says whether a sample differs from epoch to epoch; ``signature`` is the
+    ``keras.KerasTensor`` of the inputs and that of the labels.
+    """
+
+    epoch: int
+    order: NDArray[np.intp]
+    is_random: bool
+    signature: tuple[Any, Any]
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+
+    def __getitem__(self, index: int) -> tuple[Any, NDArray[Any]]:
+        """Return the inputs and the labels of one batch of this epoch."""
+
+    def __iter__(self) -> Iterator[tuple[Any, NDArray[Any]]]:
+        """Begin the next epoch and yield its batches."""
+
+    def on_epoch_begin(self) -> None:
+        """Begin the next epoch."""
+
+    def start_at(self, epoch: int) -> None:
+        """Let the next epoch be ``epoch``, with its order and its augmentation."""
+
+    def close(self) -> None:
+        """Give back the memory and the disk space that the batches hold."""
 
 
 # The first three arguments say what the batches hold; the others are options that most callers leave out.

@@ -1,226 +1,167 @@
-"""Computing once what no epoch changes: the outputs of the frozen layers that see the same input every time."""
+"""The outputs of frozen layers, computed once and kept in memory or on disk for all later epochs."""
 
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from zoo.data import Split
-from zoo.data.pipeline import ahead
+from zoo.data.pipeline import BatchSource, ahead
 from zoo.data.row_file import RowsOnDisk
-from zoo.errors import ArgumentError, RunError, asked
-from zoo.models.graph import BYTES, Node, macs_of, nodes_of, size_of
-from zoo.transfer.phases import Phase
+from zoo.errors import RunError, asked
+from zoo.transfer.model_cut import Cut
 
 log = logging.getLogger("zoo")
 
+#: What the option ``cache`` may be, and the places where features really are kept.
 Where = Literal["auto", "memory", "disk", "off"]
+Place = Literal["memory", "disk"]
 
-#: Bytes of features that are kept in memory; more goes to the disk.
+#: Up to this many bytes of features are kept in memory; more go to disk.
 IN_MEMORY = 2**30
 
-#: The share of the frozen multiply-accumulates that may be computed again each epoch to cut where less is stored.
-_AGAIN = 0.02
-
-#: The share of the free space of a disk that features may take.
+#: The largest share of a disk's free space that features may take.
 _OF_FREE_SPACE = 0.5
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A model in two: ``frozen``, from the input to the tensors that cross the cut, and ``rest``, from there on.
+class Rows(Protocol):
+    """Rows of numbers, written in blocks and read by their indices: in memory or, as ``RowsOnDisk``, on disk."""
 
-    Both share their layers with the model. ``sizes`` are the shapes of the crossing tensors of one sample; ``macs`` the
-    multiply-accumulates of ``frozen`` for one sample, and ``all_macs`` those of the whole model.
-    """
+    def write(self, start: int, rows: NDArray[Any]) -> None:
+        """Write ``rows`` from row ``start`` on; raises OSError if there is no room."""
 
-    frozen: keras.Model
-    rest: keras.Model
-    sizes: tuple[tuple[int, ...], ...]
-    macs: int
-    all_macs: int
-
-    @property
-    def bytes_per_sample(self) -> int:
-        """What one sample takes in a cache of float32."""
-        return BYTES * sum(math.prod(size) for size in self.sizes)
+    def read(self, indices: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the rows at ``indices``, ``(N, *shape)``."""
 
 
-def cut_of(model: keras.Model, phase: Phase) -> Cut | None:
-    """Return ``model`` cut at the deepest place below which ``phase`` changes nothing, or None if there is none.
+class RowsInMemory:
+    """Rows of float32 in one array."""
 
-    Below the cut every layer is frozen and none is random, so that a sample's tensors are the same in every epoch. From
-    there the cut moves back to where fewer bytes cross it, as long as hardly anything is computed again for that.
-    """
-    try:
-        steps = nodes_of(model)
-    except ArgumentError:  # a layer is used twice, or the model is not functional
-        return None
-    if len(model.outputs) > 1:
-        return None
-    producer = {id(tensor): place for place, step in enumerate(steps) for tensor in step.outputs}
-    fixed: list[int] = []
-    for place, step in enumerate(steps):
-        if _is_fixed(step, phase) and all(producer[id(tensor)] in fixed for tensor in step.inputs):
-            fixed.append(place)
-    all_macs, below = sum(map(macs_of, steps)), sum(macs_of(steps[place]) for place in fixed)
-    if not below or len(fixed) == len(steps) or any(None in tensor.shape[1:] for tensor in steps[0].outputs):
-        return None
-    candidates = []
-    done = 0
-    for count, place in enumerate(fixed, 1):
-        done += macs_of(steps[place])
-        if done >= (1 - _AGAIN) * below:
-            crossing = _crossing(steps, set(fixed[:count]), model)
-            if not any(isinstance(tensor._keras_history.operation, keras.layers.InputLayer) for tensor in crossing):
-                candidates.append((sum(map(size_of, crossing)), -count, done, crossing))
-    if not candidates:
-        return None
-    _, _, done, crossing = min(candidates, key=lambda each: each[:2])
-    frozen = keras.Model(model.input, crossing)
-    rest = _above(crossing, model)
-    return Cut(frozen, rest, tuple(tuple(tensor.shape[1:]) for tensor in crossing), done, all_macs)
+    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
+        self._rows = np.empty((count, *shape), np.float32)
 
+    def write(self, start: int, rows: NDArray[Any]) -> None:
+        """Write ``rows`` from row ``start`` on."""
+        self._rows[start : start + len(rows)] = rows
 
-def cut_below(model: keras.Model, name: str) -> Cut:
-    """Return ``model`` cut at the input of the layer ``name``; what is random below is taken as at inference."""
-    layer = model.get_layer(name)
-    crossing = keras.tree.flatten(layer.input)
-    steps = nodes_of(keras.Model(model.input, crossing))
-    macs = sum(map(macs_of, steps))
-    sizes = tuple(tuple(tensor.shape[1:]) for tensor in crossing)
-    return Cut(keras.Model(model.input, crossing), _above(crossing, model), sizes, macs, macs)
-
-
-def _above(crossing: list[keras.KerasTensor], model: keras.Model) -> keras.Model:
-    """Return the model from the crossing tensors to its output, without auxiliary ones."""
-    return keras.Model(crossing[0] if len(crossing) == 1 else tuple(crossing), model.outputs[0])
-
-
-def _is_fixed(step: Node, phase: Phase) -> bool:
-    """Return whether a step gives the same for the same input in every epoch of ``phase``."""
-    layer = step.operation
-    if isinstance(layer, keras.layers.InputLayer):
-        return True
-    attributes = getattr(layer, "__dict__", {}).values()
-    if any(isinstance(value, keras.random.SeedGenerator) for value in attributes):
-        return False
-    weights = getattr(layer, "weights", [])
-    if not weights:
-        return not getattr(layer, "activity_regularizer", None)
-    # What a layer of somebody's own does in training with weights that are frozen, nobody can know.
-    is_of_keras = type(layer).__module__.partition(".")[0] == "keras"
-    return is_of_keras and not phase.trains(layer.name) and not getattr(layer, "activity_regularizer", None)
-
-
-def _crossing(steps: Sequence[Node], below: set[int], model: keras.Model) -> list[keras.KerasTensor]:
-    """Return the tensors that steps of ``below`` make and others need."""
-    above = {id(tensor) for place, step in enumerate(steps) if place not in below for tensor in step.inputs}
-    above |= {id(tensor) for tensor in model.outputs}
-    return [tensor for place in sorted(below) for tensor in steps[place].outputs if id(tensor) in above]
+    def read(self, indices: NDArray[np.intp]) -> NDArray[Any]:
+        """Return copies of the rows at ``indices``, ``(N, *shape)``."""
+        return self._rows[indices]
 
 
 class FeatureStore:
-    """What crosses a cut, for ``count`` samples: float32 rows of each crossing tensor, in memory or on disk."""
+    """The features of ``count`` samples at a cut: float32 rows of each tensor that crosses it.
 
-    def __init__(self, cut: Cut, count: int, place: Literal["memory", "disk"]) -> None:
+    ``signature`` is the ``keras.KerasTensor`` of what :meth:`take` returns, or a tuple of them.
+    """
+
+    def __init__(self, cut: Cut, count: int, place: Place) -> None:
         tensors = tuple(keras.KerasTensor((None, *size), "float32") for size in cut.sizes)
         self.signature = tensors[0] if len(tensors) == 1 else tensors
-        self._memory: list[NDArray[np.float32]] = []
-        self._disk: list[RowsOnDisk] = []
-        if place == "disk":
-            self._disk = [RowsOnDisk(size, np.float32) for size in cut.sizes]
-        else:
-            self._memory = [np.empty((count, *size), np.float32) for size in cut.sizes]
+        self._tensors: list[Rows] = [
+            RowsOnDisk(size, np.float32) if place == "disk" else RowsInMemory(count, size) for size in cut.sizes
+        ]
 
     def put(self, start: int, outputs: Sequence[NDArray[np.float32]]) -> None:
-        """Keep the features of the samples from ``start`` on, an array for each crossing tensor.
+        """Keep the features of the samples from ``start`` on: an array for each crossing tensor.
 
         Raises:
             OSError: if the disk is full.
         """
-        for array, output in zip(self._memory, outputs, strict=False):
-            array[start : start + len(output)] = output
-        for rows, output in zip(self._disk, outputs, strict=False):
+        for rows, output in zip(self._tensors, outputs, strict=True):
             rows.write(start, output)
 
     def take(self, indices: NDArray[np.intp]) -> Any:
-        """Return the features of some samples, as the model above the cut takes them."""
-        taken = [array[indices] for array in self._memory] or [rows.read(indices) for rows in self._disk]
-        return taken[0] if len(taken) == 1 else tuple(taken)
+        """Return the features of some samples as the part of the model above the cut takes them."""
+        taken = tuple(rows.read(indices) for rows in self._tensors)
+        return taken[0] if len(taken) == 1 else taken
+
+
+@dataclass(frozen=True)
+class CachedFeatures:
+    """The features at ``cut`` of the training samples, and of the validation samples if there are any."""
+
+    cut: Cut
+    training: FeatureStore
+    validation: FeatureStore | None = None
 
 
 def extract(
-    cut: Cut, steps: Any, count: int, *, views: int = 1, where: Where = "auto", progress: Any = None
+    cut: Cut,
+    source: BatchSource,
+    count: int,
+    *,
+    views: int = 1,
+    where: Where = "auto",
+    after_batch: Callable[[], None] = lambda: None,
 ) -> FeatureStore | None:
-    """Return the features of ``count`` samples, whose batches ``steps`` gives in order; None if nothing can hold them.
+    """Return the features of ``count`` samples, whose batches ``source`` gives in order; None if there is no room.
 
-    With several ``views``, ``steps`` are gone through as often, and the features of one view follow those of another.
+    With several ``views``, ``source`` is gone through that many times, and the features of the second view follow those
+    of the first.
 
     Raises:
-        RunError: if ``where`` names a place without room.
+        RunError: if ``where`` is ``"disk"`` and the disk has no room.
     """
     needed = cut.bytes_per_sample * count * views
     place = _place(needed, where)
     if place is None:
         return None
     features = FeatureStore(cut, count * views, place)
-    at = largest = 0
+    start = largest = 0
     for view in range(views):
         if views > 1:
-            steps.start_at(view)
-            steps.on_epoch_begin()
-        for inputs, _ in ahead(steps):
+            source.start_at(view)
+            source.on_epoch_begin()
+        for inputs, _ in ahead(source):
             size = len(inputs)
             largest = max(size, largest)
             outputs = cut.frozen.predict_on_batch(_filled(inputs, largest))
             outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
             try:
-                features.put(at, [output[:size] for output in outputs])
+                features.put(start, [output[:size] for output in outputs])
             except OSError as error:
-                _no_room(f"the features of the frozen layers cannot be kept ({error})", where)
+                _refuse_or_warn(f"the features of the frozen layers cannot be stored ({error})", where)
                 return None
-            at += size
-            if progress is not None:
-                progress()
-    log.debug("%s: %.0f MB of features kept: %s", asked(), needed / 2**20, place)
+            start += size
+            after_batch()
+    log.debug("%s: %.0f MB of features are kept in %s", asked(), needed / 2**20, place)
     return features
 
 
 def _filled(batch: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return the last batch filled up with its last sample: for another size, TensorFlow would compile once more."""
+    """Return a smaller last batch filled up with its last sample: TensorFlow compiles again for every new size."""
     return batch if len(batch) == size else np.concatenate([batch, np.repeat(batch[-1:], size - len(batch), axis=0)])
 
 
-def _no_room(found: str, where: Where) -> None:
-    """Say that features are computed again in every epoch, or raise if that is not wanted."""
+def _refuse_or_warn(found: str, where: Where) -> None:
+    """Raise if the user asked for the disk; otherwise warn that every epoch computes the features again."""
     if where == "disk":
         raise RunError(asked(), found, "set TMPDIR to a larger disk, or pass cache='off'")
     log.warning("%s: %s: every epoch computes them again", asked(), found)
 
 
-def _place(needed: int, where: Where) -> Literal["memory", "disk"] | None:
+def _place(needed: int, where: Where) -> Place | None:
     if where == "memory" or (where == "auto" and needed <= IN_MEMORY):
         return "memory"
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if needed <= _OF_FREE_SPACE * free:
         return "disk"
     found = f"the features take {needed / 2**30:.1f} GiB, and {tempfile.gettempdir()} has {free / 2**30:.1f} GiB free"
-    _no_room(found, where)
+    _refuse_or_warn(found, where)
     return None
 
 
 def outputs_above(cut: Cut, features: FeatureStore, batch_size: int, samples: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return what the model puts out for some samples, from their features."""
+    """Return the model's outputs for some samples, computed from their features."""
     outputs = []
     for start in range(0, len(samples), batch_size):
         chosen = samples[start : start + batch_size]
@@ -228,25 +169,46 @@ def outputs_above(cut: Cut, features: FeatureStore, batch_size: int, samples: ND
     return np.concatenate(outputs)
 
 
-def cached_batches(features: FeatureStore, split: Split, like: Any, batch_size: int, views: int = 1) -> Any:
-    """Return ``like``, the batches of ``split``, with features in place of pictures: the same samples, the same order.
+def cached_batches(
+    features: FeatureStore, split: Split, source: BatchSource, batch_size: int, views: int = 1
+) -> BatchSource:
+    """Return ``source``, the batches of ``split``, with features in place of images: same samples, same order.
 
-    Of several views, the n-th epoch sees the n-th, and then the first again.
+    With several views, the n-th epoch sees the n-th view, and after the last view the first one again.
     """
 
     class CachedBatches(keras.utils.PyDataset):  # type: ignore[misc]
         """Batches of features."""
 
-        signature = features.signature, like.signature[1]
+        is_random = source.is_random
+        signature = features.signature, source.signature[1]
+
+        @property
+        def epoch(self) -> int:
+            return source.epoch
+
+        @property
+        def order(self) -> NDArray[np.intp]:
+            return source.order
 
         def __len__(self) -> int:
-            return len(like)
+            return len(source)
 
         def __getitem__(self, index: int) -> tuple[Any, NDArray[Any]]:
-            chosen = like.order[index * batch_size :][:batch_size]
-            return features.take(chosen + len(split) * (max(like.epoch, 0) % views)), split.labels[chosen]
+            chosen = source.order[index * batch_size :][:batch_size]
+            return features.take(chosen + len(split) * (max(source.epoch, 0) % views)), split.labels[chosen]
+
+        def __iter__(self) -> Iterator[tuple[Any, NDArray[Any]]]:
+            self.on_epoch_begin()
+            return ahead(self)
 
         def on_epoch_begin(self) -> None:
-            like.on_epoch_begin()
+            source.on_epoch_begin()
+
+        def start_at(self, epoch: int) -> None:
+            source.start_at(epoch)
+
+        def close(self) -> None:
+            source.close()
 
     return CachedBatches()

@@ -1,4 +1,4 @@
-"""A training written down: a TOML file that people write, or the JSON that an unfinished run is resumed from."""
+"""A training as a file: TOML that people write, or the JSON from which an unfinished run is resumed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 from zoo.atomic import in_one_step
 from zoo.errors import ArgumentError, RunError, asked, asking, did_you_mean, one_line
-from zoo.transfer.options import NAMES
+from zoo.transfer.options import NAMES, with_new_names
 
 #: The recipe of an unfinished run, in its folder.
 RECIPE = "recipe.json"
 
-#: The arguments of :func:`zoo.transfer` that a recipe may hold besides the options of training, and their kinds.
+#: The arguments of :func:`zoo.transfer` that a recipe may hold besides the options of training, and their types.
 _ARGUMENTS: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "data": (str, dict),
@@ -34,7 +34,7 @@ _ARGUMENTS: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, and how: ``data`` are the arguments of :func:`zoo.load_data`, ``arguments`` those of
+    """A model, data and how to train: ``data`` are the arguments of :func:`zoo.load_data`, and ``arguments`` those of
     :func:`zoo.transfer` besides the model and the data.
     """
 
@@ -44,10 +44,10 @@ class Recipe:
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """Return the recipe in a TOML file; paths in it are as seen from the current folder.
+    """Return the recipe in a TOML file; paths in it are relative to the current folder.
 
     Raises:
-        ArgumentError: if it cannot be read, or a key is none, with the one that may have been meant.
+        ArgumentError: if the file cannot be read, or it has a key that no recipe has or a value of the wrong type.
     """
     with asking(f"read the recipe {os.fspath(path)!r}"):
         try:
@@ -55,16 +55,17 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         except FileNotFoundError:
             raise ArgumentError(asked(), "there is no such file", "check the path") from None
         except (OSError, ValueError) as error:
-            raise ArgumentError(asked(), one_line(error), "mend the file: it has to be TOML") from error
+            raise ArgumentError(asked(), one_line(error), "correct the file: it has to be TOML") from error
+        content = with_new_names(content)
         known = (*_ARGUMENTS, *NAMES)
         for key, value in content.items():
             if key not in known:
-                advice = did_you_mean(key, known) or f"what can stand there is {', '.join(known)}"
-                raise ArgumentError(asked(), f"it sets {key!r}, which is no key of a recipe", advice)
+                advice = did_you_mean(key, known) or f"the keys of a recipe are {', '.join(known)}"
+                raise ArgumentError(asked(), f"it sets {key!r}, which is not a key of a recipe", advice)
             kinds = _ARGUMENTS.get(key)
             if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
                 names = " or ".join(kind.__name__.replace("dict", "table") for kind in kinds)
-                raise ArgumentError(asked(), f"{key!r} is {value!r}", f"make it of the kind {names}")
+                raise ArgumentError(asked(), f"{key!r} is {value!r}", f"give it a value of the type {names}")
         return _recipe(content)
 
 
@@ -72,7 +73,7 @@ def _recipe(content: Mapping[str, Any]) -> Recipe:
     arguments = {key: value for key, value in content.items() if key not in ("model", "data", "options")}
     for key, value in content.get("options", {}).items():
         if key in _ARGUMENTS or key in NAMES:
-            raise ArgumentError(asked(), f"{key!r} stands in [options]", "put it at the top, before the first table")
+            raise ArgumentError(asked(), f"{key!r} is under [options]", "move it to the top, before the first table")
         arguments[key] = value
     data = content.get("data")
     if isinstance(data, str):
@@ -80,12 +81,14 @@ def _recipe(content: Mapping[str, Any]) -> Recipe:
     elif data is not None:
         data = {"name_or_folder" if key == "name" else key: value for key, value in data.items()}
         if "name_or_folder" not in data:
-            raise ArgumentError(asked(), "[data] does not say which", 'add name = "..." to it: a folder or a name')
+            raise ArgumentError(
+                asked(), "[data] does not name the data", 'add name = "..." to it: a folder, or the name of a dataset'
+            )
     return Recipe(content.get("model"), data, arguments)
 
 
 def save_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write ``recipe`` into the folder of an unfinished run in one step; raises OSError."""
+    """Write ``recipe`` into the folder of an unfinished run in one step. Raises OSError."""
     with in_one_step(folder / RECIPE) as unfinished:
         unfinished.write_text(json.dumps(vars(recipe), indent=2) + "\n", encoding="utf-8")
 
@@ -94,7 +97,7 @@ def load_recipe(folder: Path) -> Recipe:
     """Return the recipe in the folder of an unfinished run.
 
     Raises:
-        RunError: if there is none, or it is damaged.
+        RunError: if it is missing or damaged.
     """
     try:
         return Recipe(**json.loads((folder / RECIPE).read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""What a training that was stopped goes on from: its state after an epoch, in one file, whole or that of before."""
+"""The state of a training after an epoch, in one file, from which a training that was stopped goes on."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from zoo.atomic import in_one_step
 from zoo.errors import RunError, asked, one_line
 from zoo.transfer.phases import Phase, leaf_layers
 
-#: The state of a training, in the folder of an unfinished run.
+#: The file with the state of a training, in the folder of an unfinished run.
 STATE = "state.npz"
+
+#: A record for each epoch, through all phases.
+History = list[dict[str, Any]]
 
 Values = list[NDArray[Any]]
 
@@ -26,26 +29,31 @@ Values = list[NDArray[Any]]
 class State:
     """A training between two epochs.
 
-    ``epoch`` epochs of phase number ``phase`` are done; ``best`` is its best value of what is monitored and ``waited``
-    the epochs since. ``weights`` are the values of the variables that training has touched, random seeds included,
-    ``optimizer`` those of the optimiser, ``best_weights`` those of the best epoch.
+    ``epoch`` epochs of the phase with the index ``phase`` are done. ``best`` is the best value so far of the figure
+    that is monitored, ``waited`` the number of epochs since then, and ``best_weights`` the weights of that epoch.
+    ``weights`` are the values of the variables that training updates, the states of random generators included;
+    ``optimizer`` are those of the optimizer. Both are empty except in the file and until they are restored from it.
     """
 
     phase: int = 0
     epoch: int = 0
     best: float | None = None
     waited: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: History = field(default_factory=list)
     weights: Values = field(default_factory=list)
     optimizer: Values = field(default_factory=list)
     best_weights: Values = field(default_factory=list)
+
+    def begin_next_phase(self) -> None:
+        """Count the next phase as begun, with no epoch done and nothing monitored yet."""
+        self.phase, self.epoch, self.best, self.waited, self.best_weights = self.phase + 1, 0, None, 0, []
 
 
 _ARRAYS = ("weights", "optimizer", "best_weights")
 
 
 def save_state(state: State, folder: Path) -> None:
-    """Write ``state`` into ``folder`` in one step; raises OSError."""
+    """Write ``state`` into ``folder``; the file is replaced in one step. Raises OSError."""
     values = {f"{kind}/{number}": array for kind in _ARRAYS for number, array in enumerate(getattr(state, kind))}
     record = {key: value for key, value in vars(state).items() if key not in _ARRAYS}
     with in_one_step(folder / STATE) as unfinished:
@@ -53,7 +61,7 @@ def save_state(state: State, folder: Path) -> None:
 
 
 def load_state(folder: Path) -> State:
-    """Return the state in ``folder``, or that of a training that has not finished an epoch if there is none.
+    """Return the state in ``folder``, or the state before the first epoch if no epoch was finished.
 
     Raises:
         RunError: if the file is damaged.
@@ -73,7 +81,7 @@ def load_state(folder: Path) -> State:
 
 
 def updated_variables(model: keras.Model, phases: Sequence[Phase]) -> Iterator[keras.Variable]:
-    """Yield the variables of ``model`` that the phases change: those of layers that learn, and all random seeds."""
+    """Yield the variables of ``model`` that training updates: those of layers that learn, and all random generators."""
     for layer in leaf_layers(model):
         weights = {id(variable) for variable in layer.weights}
         learns = any(phase.trains(layer.name) for phase in phases)
@@ -91,10 +99,10 @@ def put(variables: Sequence[keras.Variable], values: Values) -> None:
     """Give the variables the values that :func:`values_of` returned.
 
     Raises:
-        RunError: if they are those of another model.
+        RunError: if the values have other shapes than the variables.
     """
     if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        found = f"the saved state has {len(values)} values of other shapes, where {len(variables)} are needed"
+        found = f"the {len(values)} saved values do not have the shapes of the {len(variables)} variables of this model"
         raise RunError(asked(), found, "the plugins or the data have changed since: train again from the start")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

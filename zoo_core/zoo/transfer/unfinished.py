@@ -1,4 +1,4 @@
-"""The folder of a training that is under way: what is needed to go on if the process is killed."""
+"""The folder of a training that is under way, with all that is needed to go on if the process is killed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,28 @@ from zoo.data.dataset import digest_of_samples
 from zoo.errors import RunError, asked, asking
 from zoo.runs.folder import RECORD, free_folder, read_json
 from zoo.transfer.recipes import RECIPE, Recipe, load_recipe, save_recipe
+from zoo.transfer.request import Request
 from zoo.transfer.training_state import STATE, State, load_state
 
 log = logging.getLogger("zoo")
 
-#: What is appended to the name of a run's folder while it is under way.
+#: What is appended to the name of a run's folder while the training is under way.
 SUFFIX = ".unfinished"
 
-#: What says which samples a training has begun with.
+#: The file that says which samples the training began with.
 SAMPLES = "samples.json"
 
-#: Where an interrupted run keeps what it can be resumed from.
+#: The folder inside an interrupted run from which it can be resumed.
 INSIDE = "resume"
 
 
 class Unfinished:
-    """A training under way; as a context, it is removed if training fails, and stays if it is broken off.
+    """The folder of a training under way, as a context: it is removed if training fails, and stays if it is broken off.
 
-    A disk that is full breaks it off as Ctrl-C does: what was learnt is not to be learnt again.
+    Ctrl-C breaks a training off, and so does a full disk: then nothing has to be learnt a second time.
 
-    ``folder`` is None for a training that cannot be resumed: one that is written nowhere, or whose model, data or
-    callbacks exist in this process alone.
+    ``folder`` is None for a training that cannot be resumed: one that is not written to a folder, or whose model, data
+    or callbacks exist only in this process.
     """
 
     def __init__(self, folder: Path | None, recipe: Recipe | None = None, state: State | None = None) -> None:
@@ -47,49 +48,49 @@ class Unfinished:
 
     @property
     def is_resumed(self) -> bool:
-        """Whether an earlier process has begun it."""
+        """Whether an earlier process began the training."""
         return self.state is not None
 
+    @property
+    def seconds(self) -> float:
+        """The seconds that the epochs of earlier processes took."""
+        return sum(each["seconds"] for each in self.state.history) if self.state else 0.0
+
     @classmethod
-    def begin(cls, model: Any, data: Any, arguments: dict[str, Any], callbacks: Iterable[Any]) -> Unfinished:
-        """Write down what is about to be trained, if it can be resumed.
+    def begin(cls, request: Request, callbacks: Sequence[Any]) -> Unfinished:
+        """Return the folder of a training that is about to begin; entering the context creates it.
 
         Raises:
             RunError: as :func:`refuse_taken`.
         """
-        out = arguments["out"]
-        if out is None:
+        if request.out is None:
             return cls(None)
-        refuse_taken(out)
+        refuse_taken(request.out)
+        model, data = getattr(request.model, "folder", None) or request.model, request.data
         origin = data.origin if isinstance(data, Dataset) else {"name_or_folder": os.fspath(data)}
-        folder_of_run = getattr(model, "folder", None)
-        name = os.fspath(folder_of_run or model) if isinstance(folder_of_run or model, (str, os.PathLike)) else None
-        recipe = Recipe(name, dict(origin), arguments)
-        if name is None or not origin or list(callbacks) or not _is_json(recipe):
+        if callbacks or not origin or not isinstance(model, (str, os.PathLike)):
             return cls(None)
-        return cls(Path(out + SUFFIX), recipe)
+        recipe = Recipe(os.fspath(model), dict(origin), request.arguments)
+        return cls(Path(request.out + SUFFIX), recipe) if _is_json(recipe) else cls(None)
 
     @classmethod
     def found(cls, out: str | os.PathLike[str]) -> tuple[Unfinished, Recipe]:
-        """Return what was left of the training of ``out``, and its recipe.
+        """Return the unfinished training of the run ``out``, and its recipe.
 
         Raises:
-            RunError: if there is nothing, or it is damaged.
+            RunError: if there is none, or its files are damaged.
         """
-        # Whoever sees the folder of what is unfinished will name that.
+        # A user who sees the folder run.unfinished may well pass that name.
         path = Path(str(absolute(out)).removesuffix(SUFFIX))
         with asking(f"resume the training of {os.fspath(out)!r}"):
             places = [Path(f"{path}{SUFFIX}"), path / INSIDE]
             folder = next((each for each in places if (each / RECIPE).is_file()), None)
             if folder is None:
                 if (path / RECORD).is_file():
-                    advice = (
-                        "to train it further, name it as the model, with a strategy that keeps its head, such as full"
-                    )
+                    advice = "to train it further, pass it as the model, with a strategy that keeps its head: full"
                     raise RunError(asked(), "it is finished", advice)
-                raise RunError(
-                    asked(), "there is no unfinished training of it", "pass the folder that out= or --out named"
-                )
+                found = "there is no unfinished training of that run"
+                raise RunError(asked(), found, "pass the folder that out= or --out named")
             recipe = load_recipe(folder)
             return cls(folder, state=load_state(folder)), recipe
 
@@ -110,15 +111,14 @@ class Unfinished:
             self.remove()
         elif is_broken_off:
             run = self.folder.parent if self.folder.name == INSIDE else str(self.folder).removesuffix(SUFFIX)
-            log.warning(
-                "the training is unfinished; `zoo train --resume %s` goes on", shlex.quote(os.path.relpath(run))
-            )
+            command = f"zoo train --resume {shlex.quote(os.path.relpath(run))}"
+            log.warning("the training is unfinished; `%s` goes on with it", command)
 
     def check_data(self, dataset: Dataset) -> None:
-        """Write down what is trained on; raise unless a training that goes on has the same.
+        """Record the samples of a training that begins; compare them when a training goes on.
 
         Raises:
-            RunError: if the data has changed since.
+            RunError: if the data has changed since the training began.
         """
         if self.folder is None:
             return
@@ -130,28 +130,28 @@ class Unfinished:
             except OSError as error:
                 raise RunError(asked(), f"{path} cannot be written ({error.strerror})", "make room") from error
         elif path.is_file() and read_json(path) != digests:
-            raise RunError(asked(), "its data has changed since", "put it back, or train again from the beginning")
+            raise RunError(asked(), "the data has changed since it began", "restore it, or train again from the start")
 
     def keep_in(self, run: Path) -> None:
-        """Give the folder of an interrupted run what it can be resumed from."""
+        """Copy what is needed to resume into the folder of an interrupted run."""
         if self.folder is not None:
             shutil.copytree(self.folder, run / INSIDE)
 
     def remove(self) -> None:
-        """Remove what is not needed any more; what lies in a run has gone with the run that was replaced."""
+        """Remove the folder; one inside a run has already gone with the run that was replaced."""
         if self.folder is not None and self.folder.name != INSIDE:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def refuse_taken(out: str) -> None:
-    """Raise unless a run may be written to ``out``.
+    """Raise unless a run can be written to ``out``.
 
     Raises:
-        RunError: if it exists and is not empty, or an earlier training of it is unfinished.
+        RunError: if the folder exists and is not empty, or there is an unfinished training of that run.
     """
     unfinished = Path(f"{free_folder(out)}{SUFFIX}")
     if unfinished.exists():
-        found = f"an earlier training of it is unfinished, in {unfinished}"
+        found = f"an earlier training of that run is unfinished, in {unfinished}"
         advice = f"go on with `zoo train --resume {shlex.quote(out)}`, or delete that folder"
         raise RunError(f"write the run {out!r}", found, advice)
 
