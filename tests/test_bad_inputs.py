@@ -143,7 +143,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[object]], list[str]]] = {
     ),
     "pictures for a model of rows": (
         lambda p: ["train", "linear_regression", "--data", photographs(p, "cats", "dogs")],
-        ["takes rows and the data is pictures"],
+        ["takes rows and the data is images"],
     ),
     "unknown command": (lambda p: ["biuld", "lenet5"], ["biuld", "did you mean build?"]),
     "unknown flag": (lambda p: ["build", "lenet5", "--clases", "3"], ["--clases", "see zoo build --help"]),

@@ -76,7 +76,7 @@ def test_real_targets_are_a_ridge_regression() -> None:
 def test_what_cannot_be_solved_for_is_refused() -> None:
     layer = layers.Dense(2, use_bias=False)
     layer.build((None, 6))
-    with pytest.raises(zoo.ArgumentError, match="no dense layer with a bias"):
+    with pytest.raises(zoo.ArgumentError, match="it is not a dense layer with a bias"):
         solve_regression(layer, *samples(2))
     with pytest.raises(zoo.ArgumentError, match="it is not positive"):
         solve_regression(layer, *samples(2), c=0)
@@ -156,12 +156,12 @@ def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
 @pytest.mark.parametrize(
     ("strategy", "options", "said"),
     [
-        (fine_tune, {"epochs": 1}, "each phase needs one epoch at least"),
-        (fine_tune, {"epochs": 4, "head_epochs": 4}, "each phase needs one epoch at least"),
-        (fine_tune, {"epochs": 4, "from_layer": "conv9"}, "it has no such layer"),
+        (fine_tune, {"epochs": 1}, "each phase needs at least one epoch"),
+        (fine_tune, {"epochs": 4, "head_epochs": 4}, "each phase needs at least one epoch"),
+        (fine_tune, {"epochs": 4, "from_layer": "conv9"}, "the model has no such layer"),
         (gradual, {"epochs": 2}, "pass epochs=4 or more"),
-        (gradual, {"epochs": 9, "stages": 7}, "it has 3 stages"),
-        (gradual, {"epochs": 9, "factor": 2}, "it is no share"),
+        (gradual, {"epochs": 9, "stages": 7}, "the network has 3 stages"),
+        (gradual, {"epochs": 9, "factor": 2}, "it is not a number above 0 and up to 1"),
     ],
 )
 def test_what_a_strategy_cannot_do_is_said(strategy: Callable, options: dict, said: str) -> None:

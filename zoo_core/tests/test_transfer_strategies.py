@@ -108,7 +108,7 @@ def test_a_misspelt_layer_gets_a_suggestion() -> None:
 
 def test_a_layer_behind_all_weights_is_refused() -> None:
     model = zoo.build("mlp", include_top=False)
-    with pytest.raises(ArgumentError, match="the last to have some is 'hidden2'"):
+    with pytest.raises(ArgumentError, match="the last layer with weights is 'hidden2'"):
         last_layers(model, epochs=1, learning_rate=None, from_layer="hidden2_activation")
 
 
@@ -163,7 +163,7 @@ def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pi
 
 def test_a_strategy_that_names_a_layer_the_model_lacks_is_the_plugins_fault(install: Callable[..., None]) -> None:
     install("zoo-acme", STRATEGY.format(layer="block9"), builders=PHASES)
-    with pytest.raises(PluginError, match="'one' trains 'block9', which is no layer"):
+    with pytest.raises(PluginError, match="'one' trains 'block9', which is not a layer"):
         zoo.transfer("lenet5", "digits", "only", epochs=2, **QUIET)
 
 

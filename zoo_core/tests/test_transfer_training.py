@@ -18,7 +18,7 @@ from zoo.models.build_info import annotate, build_of
 
 
 def train(model: Any, data: Any, strategy: str = "full", **options: Any) -> zoo.Run:
-    """Train without drawings, of which the tests of runs look at the result."""
+    """Train without drawings, which the tests of runs look at."""
     return zoo.transfer(
         model, data, strategy, **{"epochs": 1, "seed": 1, "progress": False, "pictures": False, **options}
     )
@@ -96,7 +96,7 @@ def test_a_loaded_head_is_kept_for_the_same_classes(base: zoo.Run, low: zoo.Data
 
 def test_as_many_classes_of_other_names_get_a_new_head(base: zoo.Run, high: zoo.Dataset) -> None:
     run = train(base, high, "last_layers", layers=2)
-    assert run.info["head"] == "new: the weights are of other classes"
+    assert run.info["head"] == "new: the weights are for other classes"
     assert run.report.missing[0] == ("predictions/kernel", "a new head was asked for")
 
 
@@ -183,17 +183,27 @@ def test_a_model_that_takes_rows_too_is_built_for_the_features_and_the_task_of_t
 
 def test_what_does_not_go_together_is_refused(table: zoo.Dataset, low: zoo.Dataset, base: zoo.Run) -> None:
     for model, data, options, message in [
-        ("resnet20_cifar", table, {}, "takes pictures and the data is a table; choose a model of rows: .*mlp"),
-        ("linear_regression", low, {}, "takes rows and the data is pictures"),
-        ("mlp", table, {"classifier_activation": "sigmoid"}, "numbers to predict, and 'mlp' ends in a sigmoid"),
+        ("resnet20_cifar", table, {}, "takes images and the data is a table; choose a model of rows: .*mlp"),
+        ("linear_regression", low, {}, "takes rows and the data is images"),
+        (
+            "mlp",
+            table,
+            {"classifier_activation": "sigmoid"},
+            "numbers to predict, and 'mlp' ends with the activation sigmoid",
+        ),
         ("lenet5", low, {"classes": 3}, "the data has 5 classes"),
-        ("lenet5", low, {"classifier_activation": "relu"}, "no loss goes with it"),
+        ("lenet5", low, {"classifier_activation": "relu"}, "there is no loss for that activation and 5 outputs"),
         ("lenet5", low, {"dropuot": 0.5}, "did you mean 'dropout'"),
-        ("lenet5", low, {"strategy": "last_layers", "layer": 2}, "no option is called that; did you mean 'layers'"),
-        ("lenet5", low, {"include_top": False}, "trained with its top"),
-        ("lenet5", low, {"epochs": 0}, "pass 10, for example"),
-        ("lenet5", low, {"learning_rate": -1.0}, "no positive number"),
-        ("lenet5", low, {"seed": -1}, "no such number"),
+        (
+            "lenet5",
+            low,
+            {"strategy": "last_layers", "layer": 2},
+            "there is no option of that name; did you mean 'layers'",
+        ),
+        ("lenet5", low, {"include_top": False}, "always trained with its top"),
+        ("lenet5", low, {"epochs": 0}, "it is not a whole number from 1 to 4294967295; pass 10, for example"),
+        ("lenet5", low, {"learning_rate": -1.0}, "it is not a positive number"),
+        ("lenet5", low, {"seed": -1}, "it is not a whole number from 0"),
         (base, low, {"weights": "digits"}, "a model that already has weights"),
         (keras.Sequential([keras.layers.Dense(1)]), low, {}, "was not built by Zoo"),
         (42, low, {}, "a value of type int is not a model"),

@@ -1,6 +1,6 @@
-"""Transfer: strategies are data, each a list of phases; one trainer runs them and leaves a run.
+"""Training: a strategy is a list of phases, a plan holds all that is decided, one trainer runs it and leaves a run.
 
-``zoo.transfer(...)`` calls :func:`zoo.transfer.transfer`, whose docstring says what it takes.
+``zoo.transfer(...)`` calls :func:`zoo.transfer.transfer`, whose docstring explains its arguments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["ALL", "Phase", "Run", "TrainingOptions", "load", "resume", "transfer
 
 
 class _CallableModule(ModuleType):
-    """``zoo.transfer`` is this package and the function of the same name; importing the one must not hide the other."""
+    """``zoo.transfer`` is both this package and the function: importing the package must not hide the function."""
 
     __call__ = staticmethod(transfer)
 

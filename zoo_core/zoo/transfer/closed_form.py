@@ -1,4 +1,4 @@
-"""Solvers for a last layer on fixed features, in the place of training by gradients."""
+"""The solver that sets the weights of a last layer from fixed features, without training by gradients."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def solve_regression(
 
     Args:
         layer: a dense layer or a convolution of 1x1, linear or with softmax or sigmoid.
-        features: what comes into it, ``(samples, ...)``, whose last axis is the features.
+        features: the inputs of the layer, ``(samples, ...)``, with the features on the last axis.
         labels: class indices, or real targets.
-        c: the inverse strength of the penalty on the weights, positive.
+        c: the inverse strength of the penalty on the weights, more than 0.
 
     Raises:
-        ArgumentError: if the layer is another one, or ``c`` is not positive.
+        ArgumentError: if the layer is of another kind, or ``c`` is not positive.
     """
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
@@ -36,7 +36,7 @@ def solve_regression(
     kernel, bias = getattr(layer, "kernel", None), getattr(layer, "bias", None)
     samples = features.reshape(len(features), -1)
     if kernel is None or bias is None or int(np.prod(kernel.shape[:-1])) != samples.shape[1]:
-        found = "it is no dense layer with a bias on one vector for each sample"
+        found = "it is not a dense layer with a bias whose input is one vector for each sample"
         raise ArgumentError(request, found, "choose the strategy head, which trains any layer")
     is_classifier = np.issubdtype(labels.dtype, np.integer)
     solver = LogisticRegression(C=c, max_iter=1000) if is_classifier else Ridge(alpha=1 / c)
@@ -55,10 +55,10 @@ def solve_regression(
 def _for_every_class(
     weights: NDArray[Any], constants: NDArray[Any], classes: NDArray[Any], outputs: int
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return weights and constants of all outputs; a class without a sample becomes as unlikely as can be."""
+    """Return weights and constants for all outputs; a class without samples gets a very low constant."""
     if outputs == 1:
         return weights, constants
-    if len(weights) == 1:  # scikit-learn gives two classes one row: the logit of the second
+    if len(weights) == 1:  # for two classes scikit-learn gives one row, the logit of the second class
         weights, constants = np.concatenate([0 * weights, weights]), np.concatenate([0 * constants, constants])
     every, none = np.zeros((outputs, weights.shape[1])), np.full(outputs, -1e4)
     every[classes], none[classes] = weights, constants

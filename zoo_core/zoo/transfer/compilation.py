@@ -1,4 +1,4 @@
-"""What a phase is compiled with: loss and metric of the task, the optimiser, its schedule and the penalties."""
+"""How a phase is compiled: the loss and metric of the task, the optimizer with its schedule, and the penalties."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def compile_for(
 
 
 class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
-    """Cross-entropy of class indices of which a share is spread over all classes.
+    """The cross-entropy of class indices, where a share of each label is spread over all classes.
 
     Source: Szegedy et al. 2015, https://arxiv.org/abs/1512.00567, section 7.
     """
@@ -58,14 +58,14 @@ class SmoothedCrossentropy(keras.losses.Loss):  # type: ignore[misc]
 
 
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A learning rate that rises evenly from 0 in ``steps`` steps, and then follows ``schedule``."""
+    """A learning rate that rises evenly from 0 for ``steps`` steps, and then follows ``schedule``."""
 
     def __init__(self, schedule: Any, steps: int) -> None:
         super().__init__()
         self.schedule, self.steps = schedule, steps
 
     def __call__(self, step: Any) -> Any:
-        """Return the rate of a step."""
+        """Return the learning rate at a step."""
         step = ops.cast(step, "float32")
         later = self.schedule(ops.maximum(step - self.steps, 0)) if callable(self.schedule) else self.schedule
         first = self.schedule(0) if callable(self.schedule) else self.schedule
@@ -73,7 +73,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
 
 
 def learning_rate_of(phase: Phase, options: TrainingOptions, steps: int) -> Any:
-    """Return the rate of a phase, a number or Keras' schedule; a step of the optimiser may take several batches."""
+    """Return the learning rate of a phase, a number or a Keras schedule; ``steps`` are the batches of an epoch."""
     steps = max(1, steps // options.gradient_accumulation_steps)
     rate, warmup = phase.learning_rate, round(options.warmup * steps)
     every = max(1, phase.epochs * steps - warmup)
@@ -97,9 +97,11 @@ def _optimizer(phase: Phase, options: TrainingOptions, steps: int) -> Any:
     if phase.optimizer is None:
         return keras.optimizers.Adam(learning_rate_of(phase, options, steps), **more)
     if more or options.schedule != "constant" or options.warmup:
-        found = f"the phase {phase.name!r} brings an optimiser of its own"
+        found = f"the phase {phase.name!r} has an optimizer of its own"
         raise ArgumentError(
-            "train with a schedule, ema or gradient_accumulation_steps", found, "leave them out, or choose a strategy"
+            "train with a schedule, ema or gradient_accumulation_steps",
+            found,
+            "leave them out, or choose another strategy",
         )
     return keras.optimizers.deserialize(dict(phase.optimizer))
 
@@ -107,10 +109,10 @@ def _optimizer(phase: Phase, options: TrainingOptions, steps: int) -> Any:
 def class_weights_of(data: Dataset, wanted: Any) -> dict[int, float] | None:
     """Return the weight of each class by its index.
 
-    ``"balanced"`` weighs a class by the number of samples over that of classes and of its own, as scikit-learn does.
+    ``"balanced"`` gives a class the weight ``samples / (classes * samples of the class)``, as scikit-learn does.
 
     Raises:
-        ArgumentError: if the data has no classes, or a name is none of them.
+        ArgumentError: if the data has no classes, a name is not one of them, or a weight is not 0 or more.
     """
     if wanted is None:
         return None
@@ -133,7 +135,7 @@ def class_weights_of(data: Dataset, wanted: Any) -> dict[int, float] | None:
 
 @contextmanager
 def penalised(model: keras.Model, phase: Phase, options: TrainingOptions) -> Iterator[None]:
-    """Put L1 and L2 on the kernels that learn in ``phase``, as long as the context lasts."""
+    """Put the L1 and L2 penalties on the kernels that learn in ``phase`` while the context lasts."""
     if not (options.l1 or options.l2):
         yield
         return

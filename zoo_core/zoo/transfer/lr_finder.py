@@ -1,4 +1,4 @@
-"""Finding a learning rate: train with ever larger ones for a while, and see from which on the loss falls best."""
+"""The search for a learning rate: train with larger and larger rates, and see at which the loss falls fastest."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from zoo.transfer.options import TrainingOptions
 from zoo.transfer.phases import Phase, freeze
 from zoo.transfer.training_state import put, updated_variables, values_of
 
-#: The rates tried, and how many of them.
+#: The lowest and the highest rate that is tried, and how many there are.
 LEAST, MOST, STEPS = 1e-6, 1.0, 100
 
-#: The share of the earlier losses in the smoothed one, and how far above the least it ends the search.
+#: The share of the earlier losses in the smoothed loss; and the search ends at so many times the lowest smoothed loss.
 _SMOOTHING, _DIVERGED = 0.9, 4.0
 
-#: Decades to either side over which the fall of the losses is measured: from one rate to the next, it is noise.
+#: The slope of the losses is measured over so many decades to either side: between two rates, it would be noise.
 _REACH = 0.5
 
 
@@ -37,25 +37,25 @@ class Search:
     rate: float
 
     def picture(self) -> bytes:
-        """Return the loss against the rate as a PNG."""
+        """Return a plot of the loss against the rate, as a PNG."""
         from zoo.reporting.training_plots import rate_search
 
         return rate_search(self.rates, self.losses, self.rate)
 
 
 def find_learning_rate(model: keras.Model, phase: Phase, data: Dataset, *, batch_size: int, seed: int) -> Search:
-    """Try rates from 1e-6 to 1 on ``model``, which is given back its weights, and choose one for ``phase``.
+    """Train ``model`` with rates from 1e-6 to 1, restore its weights, and choose a rate for ``phase``.
 
-    Each step has a larger rate than the one before. The rate chosen is that at which the smoothed loss falls fastest,
-    or a tenth of that at its lowest where that is less.
+    Each step has a larger rate than the one before. The rate at which the smoothed loss falls fastest is chosen, but at
+    most a tenth of the rate at which it is lowest.
 
     Source: Smith 2015, https://arxiv.org/abs/1506.01186, section 3.3.
 
     Raises:
-        RunError: if the loss falls nowhere.
+        RunError: if the loss does not fall at any rate.
     """
     known = build_of(model)
-    assert known is not None  # transfer() has seen to both
+    assert known is not None  # a plan is made of a model that Zoo has built and data with training samples
     assert data.train is not None
     freeze(model, phase)
     variables = list(updated_variables(model, [phase]))
@@ -90,20 +90,20 @@ def find_learning_rate(model: keras.Model, phase: Phase, data: Dataset, *, batch
 def chosen_rate(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
     """Return the rate at which ``losses`` fall fastest against the rate's logarithm, well before their lowest.
 
-    How fast they fall at a rate is the slope of the straight line that fits them best within half a decade of it.
+    The slope at a rate is that of the straight line that fits the losses best within half a decade of it.
 
     Raises:
-        RunError: if they fall nowhere.
+        RunError: if the losses do not fall at any rate.
     """
     finite = np.isfinite(losses)
     rates, losses = rates[finite], losses[finite]
     lowest = int(np.argmin(losses)) if len(losses) else 0
     if lowest < 3:
-        found = "the loss falls at no rate from 1e-6 to 1"
-        raise RunError(asked("with learning_rate='find'"), found, "pass a number, and look at the data and its labels")
+        found = "the loss does not fall at any rate from 1e-6 to 1"
+        raise RunError(asked("with learning_rate='find'"), found, "pass a number, and check the data and its labels")
     decades, falling = np.log10(rates[: lowest + 1]), losses[: lowest + 1]
     windows = np.abs(decades - decades[:, None]) <= _REACH
-    # A line through the few points at an end would say more of their noise than of the rate.
+    # At either end, a line through only a few points would follow their noise.
     fullest = max(window.sum() for window in windows) - 1
     slopes = [np.polyfit(decades[each], falling[each], 1)[0] if each.sum() >= fullest else 0.0 for each in windows]
     steepest = float(rates[int(np.argmin(slopes))])

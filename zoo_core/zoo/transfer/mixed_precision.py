@@ -16,15 +16,15 @@ from zoo.weights import copy_weights
 
 log = logging.getLogger("zoo")
 
-#: The first compute capability of GPUs whose tensor cores take 16 bits (https://developer.nvidia.com/cuda-gpus).
+#: The first compute capability of GPUs with tensor cores for 16 bits (https://developer.nvidia.com/cuda-gpus).
 _TENSOR_CORES = (7, 0)
 
 
 @contextmanager
 def computing_in(mixed: bool) -> Iterator[None]:
-    """Let models that are built in the context compute in 16 bits if that is wanted and worth it; weights keep 32."""
+    """Let models built in the context compute in 16 bits if ``mixed`` and if a device is faster so; weights keep 32 bits."""
     if mixed and not has_fast_16_bits():
-        log.warning("%s: no device here is faster in 16 bits: it computes in 32", asked())
+        log.warning("%s: no device here is faster in 16 bits, so training computes in 32", asked())
         mixed = False
     before = keras.config.dtype_policy()
     if mixed:
@@ -49,7 +49,7 @@ def has_fast_16_bits() -> bool:
 def in_float32(model: keras.Model) -> keras.Model:
     """Return the same network computing in 32 bits, with the same weights."""
     known = build_of(model)
-    assert known is not None  # transfer() has built it
+    assert known is not None  # a plan is made of a model that Zoo has built
     plain = build_from(Entry(known.spec, known.distribution), known.options)
     copy_weights(model, plain, source=known.spec.name)
     annotate(plain, **{name: value for name, value in vars(known).items() if name not in ("spec", "options")})

@@ -1,4 +1,4 @@
-"""What a strategy is made of: phases, each saying which layers learn, how fast and for how long."""
+"""The phases of a strategy: which layers learn, at which learning rate and for how many epochs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import keras
 
 from zoo.errors import ArgumentError
 
-#: In place of the names of layers: every layer.
+#: Stands for every layer where the names of layers are expected.
 ALL: Final = ("*",)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """One stretch of training: the layers named in ``trainable`` learn for ``epochs`` and all others are frozen.
+    """One part of a training: the layers named in ``trainable`` learn for ``epochs``, and all others are frozen.
 
-    Frozen is frozen: neither the weights nor the moving statistics of a frozen layer change, by a single bit.
+    Neither the weights nor the moving statistics of a frozen layer change, not even by a single bit.
 
-    ``optimizer`` is what ``keras.optimizers.serialize`` returns for the optimiser wanted; without it, it is Adam at
-    ``learning_rate``. With it, ``learning_rate`` is what the history records.
+    ``optimizer`` is the optimizer as ``keras.optimizers.serialize`` returns it, or None for Adam at ``learning_rate``.
+    If there is one, ``learning_rate`` is only recorded in the history.
 
-    ``solver`` (``"package.module:function"``) takes the place of training by gradients: it gets the layer that learns,
-    the only one, the features that come into it for every training sample, the labels, and ``options`` as keywords,
-    and sets the layer's weights. Such a phase has one epoch.
+    ``solver`` (``"package.module:function"``) replaces training by gradients. It is called with the one layer that
+    learns, the inputs of that layer for every training sample, the labels, and ``options`` as keyword arguments, and
+    sets the layer's weights. Such a phase has one epoch.
     """
 
     name: str
@@ -45,9 +45,9 @@ class Phase:
         if not isinstance(rate, (int, float)) or not (math.isfinite(rate) and rate > 0):
             raise ArgumentError(request, f"learning_rate is {rate!r}", "pass a positive number such as 0.001")
         if not self.trainable:
-            raise ArgumentError(request, "it trains no layer", "name one at least, or ALL")
+            raise ArgumentError(request, "it trains no layer", "name at least one layer, or pass ALL")
         if self.solver is not None and (self.trainable == ALL or len(self.trainable) != 1 or self.epochs != 1):
-            raise ArgumentError(request, "a solver trains one layer in one epoch", "name one layer")
+            raise ArgumentError(request, "a solver sets one layer in one epoch", "name one layer, and pass epochs=1")
 
     def trains(self, layer: str) -> bool:
         """Return whether the layer of that name learns in this phase."""
@@ -55,7 +55,7 @@ class Phase:
 
 
 def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yield the layers of ``model`` in order, those of a nested model in its place."""
+    """Yield the layers of ``model`` in order; a nested model is replaced by its layers."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from leaf_layers(layer)
@@ -64,9 +64,9 @@ def leaf_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def freeze(model: keras.Model, phase: Phase | None) -> None:
-    """Let the layers of ``phase`` learn and no other; None lets all learn again.
+    """Let the layers of ``phase`` learn and freeze all others; with None, all layers learn again.
 
-    Layer by layer, because a BatchNorm of a frozen model goes on moving its statistics unless it is itself frozen.
+    This is done layer by layer: in a frozen model, a BatchNorm updates its statistics unless it is frozen itself.
     """
     model.trainable = True
     for layer in leaf_layers(model):

@@ -1,4 +1,4 @@
-"""The pictures of a run: its curves, what was predicted of held-out samples, its mistakes."""
+"""The pictures of a run: its curves, predictions for held-out samples, and its mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zoo.reporting import evaluation_plots, image_grids, training_plots
 from zoo.runs.metrics import Metrics
 from zoo.transfer.phases import ALL, leaf_layers
 
-#: How many held-out samples are drawn: pictures on a sheet, or points of a regression.
+#: How many held-out samples are drawn: images on a sheet, or points of a regression.
 _PICTURES = 16
 
 _POINTS = 2_000
@@ -41,7 +41,7 @@ def run_pictures(
     samples = dataset.splits[part]
     title = f"{loaded.build.spec.name} on {dataset.name}, {part} samples"
     drawn = _predictions(loaded, dataset, samples, metrics, outputs_of, title)
-    if history:  # a training that was stopped in its first epoch has none
+    if history:  # there is none if training was stopped in its first epoch
         drawn["curves.png"] = training_plots.curves(history)
     if metrics is None or loaded.is_regression:
         return drawn
@@ -59,9 +59,9 @@ def run_pictures(
 
 
 def count_parameters(model: keras.Model, phases: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the parameters of ``model``, in ``total``, and how many of them were ``trained`` in one of the ``phases``.
+    """Return the number of parameters of ``model``: the ``total``, and those ``trained`` in at least one of ``phases``.
 
-    The phases are those of a run's ``info``: mappings with the names of the layers that are ``trainable``.
+    The phases are those of a run's ``info``: mappings whose ``trainable`` are names of layers.
     """
     names = {name for phase in phases for name in phase["trainable"]}
     trained = [layer for layer in leaf_layers(model) if tuple(names) == ALL or layer.name in names]
@@ -83,7 +83,7 @@ def _predictions(
             return {}
         return {"predictions.png": evaluation_plots.class_bars(metrics.recall, f"{title}: recall of each class")}
     count = min(_POINTS if preprocessing is None else _PICTURES, len(samples))
-    # Evenly spaced, so that samples that lie class by class show every class.
+    # Evenly spaced, so that every class is shown even if the samples are sorted by class.
     indices = np.linspace(0, len(samples) - 1, count).astype(np.intp)
     chosen, outputs = samples.take(indices), outputs_of(indices)
     if loaded.is_regression:

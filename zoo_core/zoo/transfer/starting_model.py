@@ -1,4 +1,4 @@
-"""Which model training begins with: one that fits the data, with the weights and the head that suit it."""
+"""The model that training begins with: one that fits the data, with its first weights and a fitting head."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from zoo.registry import Entry
 from zoo.specs import ModelSpec
 from zoo.weights import Source, build_with, copy_weights, find_source
 
-#: What the caller does not choose, because training needs it so.
+#: The options that training needs and that the caller cannot choose.
 _FIXED: dict[str, Any] = {"include_top": True, "pooling": None}
 
 
 @dataclass(frozen=True)
 class Base:
-    """What training begins from: a model's record, the options it is built with, and its weights, if any.
+    """The start of a training: a model's spec, the options that it is built with, and its first weights, if any.
 
-    These are a file, ``source``, or those of ``model``, whose build is ``build`` and which reports call ``name``.
+    The weights come from the file ``source``, or from ``model``, whose build is ``build`` and which reports call
+    ``name``.
     """
 
     entry: Entry[ModelSpec]
@@ -41,25 +42,27 @@ class Base:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the outputs of the weights are called, if anybody knows."""
+        """The class names that belong to the weights; empty if they are not known."""
         if self.build:
             return self.build.class_names
         return self.source.record.names_of_classes() if self.source and self.source.record else ()
 
 
 def base_of(given: Any, weights: str | os.PathLike[str] | None) -> Base:
-    """Return what training begins from: a model's name with its weights, or a model that Zoo has built.
+    """Return the start of a training from a model's name and its weights, or from a model that Zoo has built.
 
     Raises:
-        UnknownNameError, ArgumentError, RunError: if it is neither;
-            see :func:`zoo.inference.loaded_model.existing_model`.
-        WeightsFileError: if there are no such weights.
+        UnknownNameError, ArgumentError, RunError: if ``given`` is neither; see
+            :func:`zoo.inference.loaded_model.existing_model`.
+        WeightsFileError: if the weights cannot be found.
     """
     model = existing_model(given, weights)
     if model is None:
         entry, tag = registry.find_model(given)
         if tag and weights is not None:
-            raise ArgumentError(asked(), f"weights={str(weights)!r} came with a tag in the name", "pass one of them")
+            raise ArgumentError(
+                asked(), f"weights={str(weights)!r} is given and the name has a tag too", "pass one of them"
+            )
         chosen = tag or weights
         source = find_source(entry, chosen) if chosen is not None else None
         return Base(entry, _options_of(source), source)
@@ -73,7 +76,7 @@ def base_of(given: Any, weights: str | os.PathLike[str] | None) -> Base:
 
 
 def _options_of(source: Source | None) -> dict[str, Any]:
-    """Return the options that a tag's weights bring: what they were trained on."""
+    """Return the options that the weights of a tag were trained with."""
     record = source.record if source else None
     if record is None:
         return {}
@@ -81,25 +84,25 @@ def _options_of(source: Source | None) -> dict[str, Any]:
 
 
 def _origin(known: Build) -> str:
-    """Return what to call the weights of a model in memory: the file they are from, or else the model's name."""
+    """Return a name for the weights of a model in memory: the file they came from, or else the model's name."""
     return known.report.source if known.report else known.qualified
 
 
 def fitting_options(
     base: Base, dataset: Dataset, options: dict[str, Any], strategy_options: set[str]
 ) -> dict[str, Any]:
-    """Return the complete options of a model that fits ``dataset``; one with an option ``columns`` is told the table's.
+    """Return all options of a model that fits ``dataset``; an option ``columns`` is set to the columns of its table.
 
     Raises:
-        ArgumentError: if there is none, or an option is unknown.
+        ArgumentError: if the model cannot fit the data, or an option is unknown.
     """
     of_the_model = {*inspect.signature(resolve_options).parameters, *own_options(base.entry)}
     for name in options:
         if name in _FIXED:
-            raise ArgumentError(asked(f"with {name}="), "a model is trained with its top", "leave it out")
+            raise ArgumentError(asked(f"with {name}="), "a model is always trained with its top", "leave it out")
         advice = "" if name in of_the_model else did_you_mean(name, strategy_options)
         if advice:
-            raise ArgumentError(asked(f"with {name}={options[name]!r}"), "no option is called that", advice)
+            raise ArgumentError(asked(f"with {name}={options[name]!r}"), "there is no option of that name", advice)
     merged = {**base.options, **options}
     if dataset.table is not None and "columns" not in options and "columns" in own_options(base.entry):
         merged["columns"] = dataset.table.category_counts
@@ -125,12 +128,12 @@ def _input_shape(
     if rows and isinstance(inputs, np.ndarray):
         if takes_pictures and not spec.takes_rows:
             raise ArgumentError(
-                asked(), f"{entry.qualified!r} takes pictures and the data is a table", f"choose {_models_of_rows()}"
+                asked(), f"{entry.qualified!r} takes images and the data is a table", f"choose {_models_of_rows()}"
             )
         return inputs.shape[1:]
     if not takes_pictures:
         raise ArgumentError(
-            asked(), f"{entry.qualified!r} takes rows and the data is pictures", "choose an image model (`zoo list`)"
+            asked(), f"{entry.qualified!r} takes rows and the data is images", "choose an image model (`zoo list`)"
         )
     return shape or spec.input_shape
 
@@ -154,13 +157,13 @@ def _classes(dataset: Dataset, declared: int, wanted: int | None) -> int:
 
 
 def _check_activation(spec: ModelSpec, dataset: Dataset, options: dict[str, Any], *, is_chosen: bool) -> None:
-    """Raise unless the last layer puts out what the data's labels are: a number, or a probability of each class."""
+    """Raise unless the last layer gives what the data's labels are: a number, or a probability for each class."""
     activation, classes = options["classifier_activation"], options["classes"]
     if dataset.task == "regression":
         if not is_linear(activation):
             raise ArgumentError(
                 asked(),
-                f"the data holds numbers to predict, and {spec.name!r} ends in a {activation}",
+                f"the data has numbers to predict, and {spec.name!r} ends with the activation {activation}",
                 "pass classifier_activation=None, or choose a model of the task regression",
             )
         return
@@ -168,19 +171,19 @@ def _check_activation(spec: ModelSpec, dataset: Dataset, options: dict[str, Any]
     if is_linear(activation) and spec.task == "regression" and not is_chosen:
         raise ArgumentError(
             asked(),
-            f"the data holds classes, and {spec.name!r} predicts a number",
+            f"the data has classes, and {spec.name!r} predicts a number",
             f"pass classifier_activation={fitting!r}, or choose a classifier",
         )
     if not is_linear(activation) and activation != fitting:
         raise ArgumentError(
             asked(f"with classifier_activation={activation!r}"),
-            f"no loss goes with it for {classes} outputs",
+            f"there is no loss for that activation and {classes} outputs",
             f"pass {fitting!r}, or None for logits",
         )
 
 
 def adapted(base: Base, options: dict[str, Any], dataset: Dataset, new_head: bool) -> tuple[keras.Model, str]:
-    """Return the model to train, with the weights it begins with, and what became of its head."""
+    """Return the model to train, with its first weights, and whether its head was kept or is new, and why."""
     other_names = bool(base.class_names) and base.class_names != dataset.class_names
     mode: Literal["auto", "new"] = "new" if new_head or other_names else "auto"
     report = None
@@ -195,9 +198,9 @@ def adapted(base: Base, options: dict[str, Any], dataset: Dataset, new_head: boo
     if len(options["input_shape"]) == 1:
         annotate(model, preprocessing=None)
     if report is None:
-        return model, "new, as all of the network"
+        return model, "new, like all of the network"
     if not report.missing:
-        return model, "kept: the data's classes are those of the weights, as far as is known"
+        return model, "kept: as far as is known, the data has the classes of the weights"
     if new_head:
         return model, "new: the strategy asks for it"
-    return model, "new: the weights are of other classes"
+    return model, "new: the weights are for other classes"

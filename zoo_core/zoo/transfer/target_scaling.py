@@ -1,4 +1,4 @@
-"""Regression targets of any unit: learnt in standard deviations, the unit folded into the last layer afterwards."""
+"""Regression targets of any unit: learnt in standard deviations, and the unit is folded into the last layer."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from zoo.models.build_info import is_linear
 class Scale:
     """A mean and a standard deviation of targets; a network learns ``(target - mean) / std``.
 
-    Adam takes steps of about the learning rate whatever the loss, so that without this a network would need hundreds of
-    thousands of steps to reach the house prices of California.
+    The steps of Adam are about as large as the learning rate, whatever the loss: without this, a network would need
+    hundreds of thousands of steps to reach targets such as the house prices of California.
     """
 
     mean: float = 0.0
     std: float = 1.0
 
     def apply(self, split: Split) -> Split:
-        """Return the split with its targets as the network learns them."""
+        """Return the split with its targets scaled as the network learns them."""
         return replace(split, labels=((split.labels - self.mean) / self.std).astype(np.float32))
 
     def fold_in(self, layer: keras.Layer) -> None:
-        """Let ``layer``, which puts out what the network learns, put out targets in their own unit."""
+        """Change the weights of ``layer``, whose outputs are scaled, so that it outputs targets in their own unit."""
         *kernels, bias = layer.get_weights()
         layer.set_weights([*(kernel * self.std for kernel in kernels), bias * self.std + self.mean])
 
@@ -38,9 +38,10 @@ class Scale:
 
 
 def scale_of(targets: Split, output: keras.Layer) -> Scale:
-    """Return the scale of the training targets; none if they are all alike, or ``output`` cannot take one in.
+    """Return the scale of the training targets; it changes nothing if they are all equal or ``output`` cannot hold it.
 
-    It can if it is linear in its weights, of which the last is the bias: a dense layer, or one with several kernels.
+    A layer can hold it if its outputs are linear in its weights, of which the last is the bias: a dense layer, or one
+    with several kernels.
     """
     std = float(targets.labels.std(dtype=np.float64))
     activation = getattr(output, "activation", None)

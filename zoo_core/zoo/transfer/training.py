@@ -54,39 +54,41 @@ def transfer(
 ) -> Run:
     """Train a model on ``data`` and return the run: the trained model, its history, its figures.
 
-    The model gets as many outputs as the data has classes; for two classes, one sigmoid unit where the model is
-    declared so. Its head is kept only if the strategy allows, the number of classes is the same, and the weights' class
-    names are the data's or unknown. Training begins with a copy: a model or run that is passed stays as it is.
+    The model gets as many outputs as the data has classes, or one sigmoid unit for two classes if the model is declared
+    with one. Its head is kept only if the strategy allows it, the number of classes is the same, and the class names of
+    the weights are those of the data or unknown. Training uses a copy: a model or run that is passed stays as it is.
 
-    The same seed on the same data gives the same run, on a CPU to the last bit; the seed becomes that of Python, NumPy
-    and Keras as well.
+    The same seed on the same data gives the same run, on a CPU to the last bit. The seed is also set for Python, NumPy
+    and Keras.
 
     Args:
-        model_or_name: a model's name, with a weights tag or not, a model built by Zoo, a run or its folder.
+        model_or_name: a model's name, with or without a weights tag; a model built by Zoo; a run or its folder.
         data: a dataset, the name of one, or a folder of class folders.
-        strategy: the name of a strategy: ``"head"``, ``"last_layers"``, ``"full"`` or one that a plugin adds.
-        weights: for a name, a weights tag or file.
-        epochs: how often the training data is gone through, in all phases.
+        strategy: the name of a strategy, such as ``"head"``, ``"last_layers"`` or ``"full"``; plugins may add others.
+        weights: a weights tag or file, if the model is given by its name.
+        epochs: how many times training goes through the data, in all phases together.
         batch_size: samples in a step.
-        learning_rate: of Adam; by default what the strategy finds sensible; ``"find"`` tries rates first and takes one,
-            as :func:`zoo.transfer.lr_finder.find_learning_rate` says; of several phases, in the first that the rate is
-            for, on the model as it is then before any training.
-        out: the folder to write the run to, new or empty. It appears in one step at the end, or not at all. Meanwhile
-            the state after each epoch stands in ``<out>.unfinished``, and :func:`resume` goes on from there after the
-            process was killed; Ctrl-C ends training after the batch, with a run that can be used and resumed.
-        seed: of the initial weights, the order of the samples and the dropout; drawn, and kept in the run, if None.
+        learning_rate: the learning rate of Adam; by default the strategy chooses it. ``"find"`` tries many rates before
+            training and chooses one, see :func:`zoo.transfer.lr_finder.find_learning_rate`; if there are several
+            phases, it does so for the first phase whose rate can be chosen.
+        out: the folder to write the run to, new or empty. It appears in one step at the end, or not at all. Until then
+            the state after each epoch is kept in ``<out>.unfinished``, from which :func:`resume` goes on if the process
+            is killed. Ctrl-C ends training after the batch, with a run that can be used and resumed.
+        seed: the seed of the initial weights, the order of the samples and the dropout. If it is None, one is drawn and
+            recorded in the run.
         progress: whether to print a line for each epoch to stderr, and a bar on a terminal.
         callbacks: further Keras callbacks; one that stops training ends the phase.
         pictures: whether to draw the pictures of the run, which takes a few seconds; or a function that draws them, in
             place of :func:`zoo.transfer.run_pictures.run_pictures`.
-        options: those of :class:`zoo.transfer.TrainingOptions`, such as ``early_stopping=5`` or ``augment=True``; those
-            of the strategy, such as ``layers=3`` or ``from_layer=...``; all others are those of :func:`zoo.build`, such
-            as ``input_shape`` or ``dropout``.
+        options: options of :class:`zoo.transfer.TrainingOptions`, such as ``early_stopping=5`` or ``augment=True``;
+            options of the strategy, such as ``layers=3`` or ``from_layer=...``; all others are options of
+            :func:`zoo.build`, such as ``input_shape`` or ``dropout``.
 
     Raises:
-        ArgumentError: if the model, the data, the strategy and the options do not go together, found before training.
+        ArgumentError: if the model, the data, the strategy and the options do not go together; this is found before
+            training.
         DataError: if the data cannot be used.
-        RunError: if ``out`` exists or cannot be written, or the loss becomes infinite; nothing is left there.
+        RunError: if ``out`` exists or cannot be written, or the loss becomes infinite; then nothing is left in ``out``.
         WeightsError: if the weights do not fit the model.
 
     >>> import zoo
