@@ -99,7 +99,9 @@ def test_features_need_their_room_whatever_is_said_of_the_cache(
     assert all(map(np.array_equal, expected, train(digits, "features", cache="off").model.get_weights()))
     monkeypatch.setattr("zoo.transfer.feature_cache.IN_MEMORY", 10)
     monkeypatch.setattr("zoo.transfer.feature_cache._OF_FREE_SPACE", 0.0)
-    with pytest.raises(zoo.RunError, match="'features' needs have no room; set TMPDIR to a larger disk"):
+    with pytest.raises(
+        zoo.RunError, match="no room for the features that the phase 'features' needs; set TMPDIR to a larger disk"
+    ):
         train(digits, "features")
 
 

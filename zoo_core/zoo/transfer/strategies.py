@@ -106,10 +106,11 @@ def fine_tune(
     """Train the new classifier first, then all layers from ``from_layer`` on at a lower rate.
 
     ``from_layer`` is by default the first layer of the last stage. ``learning_rate`` is that of the second phase;
-    ``head_epochs`` are the epochs of the first, by default half of ``epochs``. Batch normalisation stays as it was loaded unless ``batch_norm`` is true: statistics of a few
-    photographs are worse than those that came with the weights. On the 1,000 photographs of cats and dogs with
-    mobilenet_v1_025, the seeds 0, 1 and 2 gave the accuracies 0.953, 0.958 and 0.958; with ``batch_norm`` 0.950, 0.950
-    and 0.945; and the strategy ``head`` 0.950, 0.950 and 0.958.
+    ``head_epochs`` are the epochs of the first, by default half of ``epochs``. Batch normalisation stays as it was
+    loaded unless ``batch_norm`` is true: statistics of a few photographs are worse than those that came with the
+    weights. On the 1,000 photographs of cats and dogs with mobilenet_v1_025, the seeds 0, 1 and 2 gave the accuracies
+    0.953, 0.958 and 0.958; with ``batch_norm`` 0.950, 0.950 and 0.945; and the strategy ``head`` 0.950, 0.950 and
+    0.958.
 
     Raises:
         ArgumentError: if there is no layer of that name, or there are not enough epochs for both phases.
