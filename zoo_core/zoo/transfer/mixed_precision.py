@@ -22,7 +22,7 @@ _TENSOR_CORES = (7, 0)
 
 @contextmanager
 def computing_in(mixed: bool) -> Iterator[None]:
-    """Let models built in the context compute in 16 bits if ``mixed`` and if a device is faster so; weights keep 32 bits."""
+    """Let models built in the context compute in 16 bits if ``mixed`` and a device is faster so; weights keep 32."""
     if mixed and not has_fast_16_bits():
         log.warning("%s: no device here is faster in 16 bits, so training computes in 32", asked())
         mixed = False
