@@ -52,7 +52,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "zoo.data.tables": ("zoo.data.table_encoding", "zoo.data.sources.csv_file"),
     "zoo.data.threads": ("zoo.data.thread_pool",),
     "zoo.transfer.adapting": ("zoo.transfer.starting_model",),
-    "zoo.transfer.caching": ("zoo.transfer.feature_cache",),
+    "zoo.transfer.caching": ("zoo.transfer.feature_cache", "zoo.transfer.model_cut"),
     "zoo.transfer.checkpoints": ("zoo.transfer.training_state",),
     "zoo.transfer.compiling": ("zoo.transfer.compilation",),
     "zoo.transfer.finding": ("zoo.transfer.lr_finder",),
@@ -109,6 +109,7 @@ NAMES: dict[str, dict[str, str]] = {
     "zoo.transfer.caching": {"Features": "zoo.transfer.feature_cache:FeatureStore"},
     "zoo.transfer.checkpoints": {"touched": "zoo.transfer.training_state:updated_variables"},
     "zoo.transfer.reports": {"drawings": "zoo.transfer.run_pictures:run_pictures"},
+    "zoo.transfer.trainer": {"check_layers": "zoo.transfer.strategy_loading:check_layers"},
     "zoo.transfer.solving": {"regression": "zoo.transfer.closed_form:solve_regression"},
     "zoo.weights": {"LoadReport": "zoo.models.load_report:LoadReport"},
 }

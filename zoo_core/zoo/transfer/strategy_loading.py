@@ -52,7 +52,7 @@ class Strategy:
             raise _broken(self.entry, f"it raised {one_line(error)}") from error
         if not isinstance(phases, list) or not phases or not all(isinstance(phase, Phase) for phase in phases):
             raise _broken(self.entry, f"it returned {phases!r}, which is not a list of zoo.transfer.Phase")
-        _check_layers(model, phases)
+        check_layers(model, phases)
         return phases
 
 
@@ -89,7 +89,12 @@ def _broken(entry: Entry[StrategySpec], found: str) -> PluginError:
     return PluginError(f"use the strategy {entry.qualified!r}", found, f"tell the authors of {entry.distribution}")
 
 
-def _check_layers(model: keras.Model, phases: Sequence[Phase]) -> None:
+def check_layers(model: keras.Model, phases: Sequence[Phase]) -> None:
+    """Raise unless every layer that a phase names is a layer of the model.
+
+    Raises:
+        PluginError: naming the first that is not.
+    """
     names = {layer.name for layer in leaf_layers(model)}
     for phase in phases:
         unknown = [name for name in phase.trainable if name not in names and phase.trainable != ALL]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import keras
 
+from zoo._moved import moved_names
 from zoo.data.pipeline import stream
 from zoo.errors import PluginError, RunError, ZooError, asked, one_line
 from zoo.inference.evaluation import OutputsOf
@@ -166,7 +168,7 @@ class _Runner:
         """Compute the features that the phase can use, or that its solver needs."""
         self.feed.cached = None
         model, options = self.plan.model, self.plan.options
-        cut = cut_below(model, phase.trainable[0]) if phase.solver else _useful_cut(model, phase, options)
+        cut = cut_below(model, phase.trainable[0]) if phase.solver else cut_for(model, phase, options)
         if cut is not None:
             self.feed.cache(cut, self.show, self.stop)
         if phase.solver and self.feed.cached is None:
@@ -235,7 +237,7 @@ class _Runner:
             callback.on_epoch_end(0, logs)
 
 
-def _useful_cut(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut | None:
+def cut_for(model: keras.Model, phase: Phase, options: TrainingOptions) -> Cut | None:
     """Return where to cut the model for a phase, or None if features change with every epoch or are used only once."""
     changes = options.augment is not None and not options.views
     is_used_once = phase.epochs <= max(1, options.views)
@@ -245,3 +247,7 @@ def _useful_cut(model: keras.Model, phase: Phase, options: TrainingOptions) -> C
 def _tensorboard(options: TrainingOptions, number: int, phase: Phase) -> Iterator[keras.callbacks.Callback]:
     if options.tensorboard is not None:
         yield keras.callbacks.TensorBoard(str(Path(options.tensorboard) / f"{number + 1} {phase.name}"))
+
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)
