@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 import pytest
 
-from zoo.cli import Commands, help_page
+from zoo.cli import BUILT_IN, Commands, help_page
 
 Zoo = Callable[..., tuple[int, str, str]]
 
@@ -111,3 +111,12 @@ def test_every_option_is_described_by_whole_sentences(words: str, option: click.
     assert len(text.split()) >= 3
     assert text[0].isupper()
     assert re.search(r"\.(  \[default: .*\])?$", text)
+
+
+def test_the_list_of_commands_describes_each_in_one_sentence_that_is_not_cut_off(
+    zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, listed = zoo("--help")[1].partition("Commands:\n")
+    assert [line.split()[0] for line in listed.splitlines()][: len(BUILT_IN)] == list(BUILT_IN)
+    assert [line for line in listed.splitlines() if not line.endswith(".") or line.endswith("...")] == []

@@ -67,11 +67,12 @@ _OUTPUT = (
 @output.json_option
 @output.with_example("zoo augment photos/ more_photos/ --copies 3 --flip horizontal --rotation 15")
 def augment(folder: Path, out: Path, copies: int, seed: int, as_json: bool, **changes: Any) -> None:
-    """Write the photographs of FOLDER to the new folder OUT, with augmented copies beside them.
+    """Copy a folder of photographs and add augmented copies.
 
-    FOLDER has a folder for each class. If it is divided into train/, validation/ and test/, only training photographs
-    get copies. If you name no change, the standard ones are made: a horizontal flip, rotation by 15 degrees, and zoom,
-    shift and contrast of 0.1.
+    The photographs of FOLDER are written to the new folder OUT, with the augmented copies beside them. FOLDER has a
+    folder for each class. If it is divided into train/, validation/ and test/, only training photographs get copies. If
+    you name no change, the standard ones are made: a horizontal flip, rotation by 15 degrees, and zoom, shift and
+    contrast of 0.1.
     """
     start_tensorflow()
     from zoo.data import Augmentation

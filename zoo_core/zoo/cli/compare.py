@@ -23,10 +23,10 @@ _WIDTH = 40
 @output.json_option
 @output.with_example("zoo compare runs/lenet5-digits-1 runs/lenet5-digits-2")
 def compare(run: tuple[str, ...], as_json: bool) -> None:
-    """Put runs side by side, and say whether the others are better than the first.
+    """Compare runs with the first of them.
 
-    It shows the model, the data and the figures of each run, the settings that differ, and whether the difference could
-    be chance.
+    It shows the model, the data and the figures of each run, the settings that differ, and whether each run is better
+    than the first or the difference could be chance.
     """
     comparison = zoo.compare(run)
     if as_json:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     type=click.Choice(["cam", "maps", "filters"]),
     default="cam",
     show_default=True,
-    help="What to draw: where a class is seen (cam), the feature maps of a layer, or the filters of a convolution.",
+    help="What to draw: where a class is seen (cam, by Grad-CAM), the feature maps of a layer, or the filters of a "
+    "convolution.",
 )
 @click.option(
     "--layer",
@@ -51,10 +52,11 @@ def explain(  # more than seven parameters, since click passes each option as on
     out: str,
     as_json: bool,
 ) -> None:
-    """Draw where in a photograph a network sees a class (Grad-CAM), its feature maps, or its filters.
+    """Draw where in a photograph a network sees a class.
 
-    RUN_OR_MODEL is the folder of a run or the name of a model. One PNG file is written for each photograph, and one for
-    the filters, which need no photograph.
+    It can also draw the feature maps of a layer, or the filters of a convolution. RUN_OR_MODEL is the folder of a run
+    or the name of a model. One PNG file is written for each photograph, and one for the filters, which need no
+    photograph.
     """
     if bool(image) == (kind == "filters"):
         raise click.UsageError("--kind filters takes no photograph" if image else f"--kind {kind} needs a photograph")

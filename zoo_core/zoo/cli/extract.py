@@ -32,10 +32,11 @@ from zoo.errors import ArgumentError
 def extract(
     run_or_model: str, data: str, weights: str | None, layer: str | None, out: str, as_json: bool, **chosen_data: Any
 ) -> None:
-    """Write the features that a network computes from a dataset to an .npz file.
+    """Write the features of a dataset to an .npz file.
 
-    RUN_OR_MODEL is the folder of a run or the name of a model. The file holds the features and labels of each part of
-    the data: training, validation and test.
+    The features are what a network computes from the samples before it classifies them. RUN_OR_MODEL is the folder of a
+    run or the name of a model. The file holds the features and labels of each part of the data: training, validation
+    and test.
     """
     if not out.endswith(".npz"):
         found, advice = "features are written as .npz", "pass a name that ends in .npz"

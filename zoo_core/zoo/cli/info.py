@@ -19,7 +19,10 @@ from zoo.specs import ModelSpec, ParameterCount, WeightsSpec
 @output.json_option
 @output.with_example("zoo info resnet50")
 def info(name: str, as_json: bool) -> None:
-    """Show everything that Zoo knows about a model: its parameters and their source, preprocessing and weights."""
+    """Show everything that Zoo knows about a model.
+
+    That is its parameters and their source, its options, its preprocessing and its weights.
+    """
     output.end_quickly()
     entry, tag = registry.find_model(name)
     weights = registry.weights_of(entry) if tag is None else [registry.find_weights(entry, tag)]

@@ -15,10 +15,11 @@ from zoo.cli import output
 @output.json_option
 @output.with_example("zoo lock lenet5.digits_0_4")
 def lock(names: tuple[str, ...], path: str, as_json: bool) -> None:
-    """Write down what models are made of: plugins with their versions, digests of weights, and preprocessing.
+    """Write down what models are made of.
 
-    Pass MODEL=FILE to lock a model together with a file of weights. Without a name, the models in zoo.lock are locked
-    again as they are now. `zoo build --locked` then refuses to build anything that differs.
+    That is their plugins with the versions, the digests of their weights, and their preprocessing. Pass MODEL=FILE to
+    lock a model together with a file of weights. Without a name, the models in zoo.lock are locked again as they are
+    now. `zoo build --locked` then refuses to build anything that differs.
     """
     from zoo.lockfile import lock
 

@@ -28,7 +28,10 @@ _NOUNS = {
 @click.pass_context
 @output.with_example("zoo plugins --traceback")
 def plugins(context: click.Context, traceback: bool, as_json: bool) -> None:
-    """Show which plugins are installed, what each contributes, and what is wrong with the broken ones."""
+    """Show the installed plugins.
+
+    It shows what each plugin contributes, and what is wrong with the broken ones.
+    """
     found = list(_with_faults_of_commands(context.find_root().command))
     if as_json:
         output.print_json([_plugin_document(plugin) for plugin in found])

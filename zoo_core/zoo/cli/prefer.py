@@ -16,9 +16,10 @@ from zoo.cli import output
 @output.json_option
 @output.with_example("zoo prefer resnet50 zoo-resnet")
 def prefer(name: str | None, distribution: str | None, forget: str | None, as_json: bool) -> None:
-    """Choose the plugin whose model, dataset or strategy a name means when several plugins offer it.
+    """Choose which plugin an ambiguous name means.
 
-    Without arguments, it shows the choices made so far.
+    A name is ambiguous if several plugins offer a model, a dataset or a strategy of that name. Without arguments, it
+    shows the choices made so far.
     """
     if forget and name:
         raise click.UsageError("pass either NAME and DISTRIBUTION, or --forget NAME")

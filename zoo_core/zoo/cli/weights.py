@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -145,15 +146,7 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
 @output.json_option
 @output.with_example("zoo weights convert old.h5 new.safetensors --model resnet50")
 def convert(
-    source: str,
-    path: Path,
-    model: str,
-    classes: int | None,
-    input_shape: tuple[int | None, ...] | None,
-    no_top: bool,
-    force: bool,
-    option: Options,
-    as_json: bool,
+    source: str, path: Path, model: str, no_top: bool, force: bool, option: Options, as_json: bool, **shapes: Any
 ) -> None:
     """Write the weights of SOURCE to PATH, as a .safetensors or .weights.h5 file.
 
@@ -163,8 +156,7 @@ def convert(
     start_tensorflow()
     from zoo.weights import convert
 
-    given: Options = {"classes": classes, "input_shape": input_shape}
-    options = {name: value for name, value in given.items() if value is not None} | option
+    options = {name: value for name, value in shapes.items() if value is not None} | option
     if no_top:
         options["include_top"] = False
     report = convert(source, model, path, overwrite=force, **options)
