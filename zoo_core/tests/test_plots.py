@@ -77,7 +77,7 @@ def history_of(val_losses: Sequence[float], phases: Sequence[str] = ("head",)) -
             "loss": 1 / epoch,
             "accuracy": 0.4 + 0.1 * epoch,
             "val_loss": loss,
-            "val_accuracy": 0.5,
+            "val_accuracy": 0.7 - 0.1 * abs(epoch - 2),
         }
         for epoch, loss in enumerate(val_losses, 1)
     ]
@@ -85,7 +85,10 @@ def history_of(val_losses: Sequence[float], phases: Sequence[str] = ("head",)) -
 
 def test_the_curves_are_those_of_the_history(draw: Draw) -> None:
     loss, accuracy = draw(curves, history_of([3.0, 1.0, 2.0])).axes
-    for axis, training, validation in ((loss, [1, 1 / 2, 1 / 3], [3, 1, 2]), (accuracy, [0.5, 0.6, 0.7], [0.5] * 3)):
+    for axis, training, validation in (
+        (loss, [1, 1 / 2, 1 / 3], [3, 1, 2]),
+        (accuracy, [0.5, 0.6, 0.7], [0.6, 0.7, 0.6]),
+    ):
         one, other, _ = axis.lines
         assert (one.get_label(), one.get_color()) == ("training", TRAINING)
         assert (other.get_label(), other.get_color()) == ("validation", VALIDATION)
@@ -93,6 +96,7 @@ def test_the_curves_are_those_of_the_history(draw: Draw) -> None:
         assert list(one.get_ydata()) == pytest.approx(training)
         assert list(other.get_ydata()) == pytest.approx(validation)
         assert axis.get_xlim() == (0.5, 3.5)
+    assert accuracy.get_title(loc="right") == "best 70.0%, epoch 2"  # the highest, where the best loss is the lowest
     assert (loss.get_title(loc="left"), accuracy.get_title(loc="left")) == ("loss", "accuracy")
     assert texts(loss.get_legend().get_texts()) == ["training", "validation"]
     assert accuracy.yaxis.get_major_formatter()(0.5, 0) == "50%"

@@ -197,9 +197,10 @@ def _predict(run: Run) -> list[Block]:
     file, content = ("rows.csv", "a table") if run.build.table else ("photo.jpg", "an image")
     return [
         Paragraph(
-            ("In this folder, with ", Code(file), f" as the path of {content} of your own, in a shell or in Python:")
+            (f"For predictions on {content} of your own, here ", Code(file), ", run this in the folder of this report:")
         ),
         Snippet(f"zoo predict . {file}"),
+        Paragraph("or, in Python:"),
         Snippet(f'import zoo\n\nzoo.predict(".", "{file}")', "python"),
     ]
 
