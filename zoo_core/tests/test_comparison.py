@@ -75,14 +75,15 @@ def test_a_difference_on_the_same_samples_is_judged_sample_by_sample(tmp_path: P
     assert (verdict.decision, verdict.p_value) == ("better", 2 / 1024)
     assert verdict.difference == pytest.approx(0.1)
     assert verdict.reason == (
-        "better: of 100 samples, 10 only this run got right and 0 only the first (McNemar's exact test, p = 0.002)"
+        "better: of 100 samples, this run alone got 10 right and the first run alone 0 "
+        "(McNemar's exact test, p = 0.002)"
     )
     assert zoo.compare([other, one]).verdicts[0].decision == "worse"
     # The intervals, 0.71 to 0.87 and 0.83 to 0.94, overlap: without the samples nothing could be said.
     others = write(tmp_path / "elsewhere", figures(after, "others"))
     (verdict,) = zoo.compare([one, others]).verdicts
     assert (verdict.decision, verdict.p_value) == ("undecided", None)
-    assert "measured on other samples, overlap" in verdict.reason
+    assert "measured on different samples, overlap" in verdict.reason
 
 
 def test_as_many_won_as_lost_is_undecided_however_many_they_are(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_as_many_won_as_lost_is_undecided_however_many_they_are(tmp_path: Path) 
     other = write(tmp_path / "other", figures([False] * 28 + [True] * 32))
     (verdict,) = zoo.compare([one, other]).verdicts
     assert verdict.decision == "undecided"
-    assert "30 only this run got right and 28 only the first" in verdict.reason
+    assert "this run alone got 30 right and the first run alone 28" in verdict.reason
 
 
 def test_intervals_that_lie_apart_are_a_difference(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_intervals_that_lie_apart_are_a_difference(tmp_path: Path) -> None:
     other = write(tmp_path / "other", figures([True] * 90 + [False] * 10, "others"))
     (verdict,) = zoo.compare([one, other]).verdicts
     assert (verdict.decision, verdict.p_value) == ("better", None)
-    assert "lie apart" in verdict.reason
+    assert "do not overlap" in verdict.reason
 
 
 def test_a_smaller_error_of_a_regression_is_the_better(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_settings_that_differ_are_listed_and_no_others(tmp_path: Path) -> None:
 def test_a_run_without_figures_is_undecided_and_says_why(tmp_path: Path) -> None:
     one, other = write(tmp_path / "one", None), write(tmp_path / "other", figures([True]))
     (verdict,) = zoo.compare([one, other]).verdicts
-    assert verdict.reason == f"undecided: nothing was held out of {one}"
+    assert verdict.reason == f"undecided: {one} has no figures, because no data was held out"
 
 
 def test_figures_of_a_run_of_an_earlier_zoo_are_compared_by_their_intervals(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_figures_of_a_run_of_an_earlier_zoo_are_compared_by_their_intervals(tmp_
     comparison = zoo.compare([one, other])
     assert comparison.runs[0].metrics.intervals["top-1"] == pytest.approx((0.5020, 0.6906), abs=1e-4)
     assert comparison.verdicts[0].decision == "better"
-    assert "on samples that may be others, lie apart" in comparison.verdicts[0].reason
+    assert "on samples that may differ, do not overlap" in comparison.verdicts[0].reason
 
 
 def test_runs_in_memory_are_compared_too(tmp_path: Path) -> None:
@@ -167,14 +168,16 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, damage: Callable[[di
         zoo.compare([whole, tmp_path / "nothing"])
     with pytest.raises(RunError, match=r"holds no run\.json"):
         zoo.compare([whole, tmp_path])
-    with pytest.raises(ArgumentError, match="compare 1 run: that leaves nothing to compare"):
+    with pytest.raises(ArgumentError, match="compare 1 run: a comparison needs at least two"):
         zoo.compare([whole])
-    with pytest.raises(ArgumentError, match="it is one run"):
+    with pytest.raises(ArgumentError, match="this is a single run"):
         zoo.compare(str(whole))
-    with pytest.raises(ArgumentError, match="a int is no run"):
+    with pytest.raises(ArgumentError, match="a value of type int is not a run"):
         zoo.compare([whole, 3])
     numbers = write(tmp_path / "numbers", regression_metrics("test", np.ones(3), np.arange(3.0)))
-    with pytest.raises(ArgumentError, match=r"is classification, that of .* regression; compare runs of one task"):
+    with pytest.raises(
+        ArgumentError, match=r"is classification, and that of .* is regression; compare runs with the same task"
+    ):
         zoo.compare([whole, numbers])
     record = json.loads((whole / "run.json").read_text())
     damage(record)

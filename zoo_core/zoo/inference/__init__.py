@@ -1,1 +1,1 @@
-"""Everything that asks a trained model: prediction, evaluation, explanation, extraction, comparison."""
+"""Everything that uses a trained model: prediction, evaluation, explanation, feature extraction, comparison."""

@@ -1,4 +1,4 @@
-"""Runs side by side: what was done differently, and whether one of them is better."""
+"""Runs side by side: the settings in which they differ, and whether one of them is better."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from zoo.specs import Task
 if TYPE_CHECKING:
     from zoo.runs.run import Run
 
-#: The probability of a difference as large as this by chance alone, below which it is said to be one.
+#: The significance level: a difference with a p-value below it is not put down to chance.
 SIGNIFICANT = 0.05
 
-#: What differs between any two runs and says nothing of how they were made.
+#: The entries of a run's record that are not settings; most of them differ between any two runs.
 _NOT_SETTINGS = ("format", "metrics", "weights", "seconds", "warning", "parameters")
 
 
@@ -27,8 +27,8 @@ _NOT_SETTINGS = ("format", "metrics", "weights", "seconds", "warning", "paramete
 class Compared:
     """One of the runs: what was trained, how, for how long and how well.
 
-    ``parameters`` and ``trained`` count the weights of the model and those that learnt; None where the run does not
-    say. ``seconds`` are those of the training. ``settings`` are all that was chosen, by dotted names.
+    ``parameters`` counts the parameters of the model and ``trained`` those that were trained; each is None if the run
+    does not say. ``seconds`` is the time of the training. ``settings`` holds all settings by dotted names.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run stands to the ``baseline``, the first run: ``reason`` says it in words.
+    """Whether a run is better than the ``baseline``, which is the first run; ``reason`` says why in words.
 
-    ``difference`` is that of ``figure``, the run's less the baseline's, and ``p_value`` the probability of one as large
-    by chance, None where the samples are not known to be the same.
+    ``difference`` is the run's ``figure`` minus that of the baseline; ``p_value`` is the probability of a difference
+    this large by chance, None if the two runs are not known to be measured on the same samples.
     """
 
     run: str
@@ -62,14 +62,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The runs, the settings in which they differ (a value for each run), and how each stands to the first."""
+    """The runs, the settings in which they differ (one value for each run), and a verdict on each run but the first."""
 
     runs: tuple[Compared, ...]
     differences: Mapping[str, tuple[Any, ...]]
     verdicts: tuple[Verdict, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it as JSON takes it."""
+        """Return the comparison as data for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -77,41 +77,40 @@ class Comparison:
 
 
 def compare(runs: Iterable[Run | str | os.PathLike[str]]) -> Comparison:
-    """Return two or more runs side by side; the first is what the others are measured against.
+    """Compare two or more runs; the first is the baseline for the others.
 
-    Where both runs were evaluated on the same samples and know which of them they got right, the difference is judged
-    by McNemar's exact test on the samples that one of them got right and the other wrong. Otherwise, and for a
-    regression, a difference counts only if the 95% intervals do not overlap: a stricter rule, so that intervals which
-    overlap leave it undecided.
+    If two runs were evaluated on the same samples and both recorded which of them they got right, McNemar's exact test
+    on the samples that only one of them got right decides. Otherwise, and for a regression, the 95% confidence
+    intervals decide: if they overlap, the verdict is "undecided". This rule is stricter than the test.
 
-    No model is built, and TensorFlow is not needed.
+    No model is built, and TensorFlow is not imported.
 
     Args:
         runs: runs or their folders.
 
     Raises:
-        ArgumentError: if there are fewer than two, or their tasks are not the same.
-        RunError: if a folder is no run, or is damaged.
+        ArgumentError: if there are fewer than two runs, or their tasks differ.
+        RunError: if a folder is not that of a run, or is damaged.
     """
     if isinstance(runs, (str, os.PathLike)):
-        raise ArgumentError(f"compare {str(runs)!r}", "it is one run", "pass a list of two or more")
+        raise ArgumentError(f"compare {str(runs)!r}", "this is a single run", "pass a list of two or more runs")
     given = list(runs)
     request = f"compare {len(given)} {'run' if len(given) == 1 else 'runs'}"
     if len(given) < 2:
-        raise ArgumentError(request, "that leaves nothing to compare", "pass two or more")
+        raise ArgumentError(request, "a comparison needs at least two", "pass two or more runs")
     compared = tuple(map(_compared, given))
     first, *others = compared
     for each in others:
         if _task(each) != _task(first) and None not in (_task(each), _task(first)):
-            found = f"the task of {first.name!r} is {_task(first)}, that of {each.name!r} {_task(each)}"
-            raise ArgumentError(request, found, "compare runs of one task")
+            found = f"the task of {first.name!r} is {_task(first)}, and that of {each.name!r} is {_task(each)}"
+            raise ArgumentError(request, found, "compare runs with the same task")
     return Comparison(compared, _differences(compared), tuple(_verdict(each, first) for each in others))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test, on the samples that only one of two models got right.
+    """Return the exact two-sided p-value of McNemar's test from the numbers of samples that only one model got right.
 
-    Source: McNemar 1947, https://doi.org/10.1007/BF02295996; the exact form is a binomial test with a half.
+    Source: McNemar 1947, https://doi.org/10.1007/BF02295996; the exact form is a binomial test with probability 1/2.
 
     >>> mcnemar(1, 9)
     0.021484375
@@ -150,7 +149,7 @@ def _read(run: Any) -> Compared:
         record["weights"] = run.report and run.report.as_dict()
         history = run.history
     else:
-        raise ArgumentError(asked(), f"a {type(run).__name__} is no run", "pass a run or its folder")
+        raise ArgumentError(asked(), f"a value of type {type(run).__name__} is not a run", "pass a run or its folder")
     try:
         settings = {key: value for key, value in record.items() if key not in _NOT_SETTINGS}
         settings["model"] = {key: record["model"][key] for key in ("name", "version", "options")}
@@ -184,7 +183,7 @@ def _bare(qualified: str) -> str:
 
 
 def _flat(prefix: str, value: Any) -> Iterable[tuple[str, Any]]:
-    """Yield what is in nested mappings under dotted names; phases are numbered, other lists are values."""
+    """Yield the values of nested mappings by dotted names; phases get numbers, and other lists are values."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else str(key), each)
@@ -212,7 +211,7 @@ def _verdict(run: Compared, baseline: Compared) -> Verdict:
     one, other = run.metrics, baseline.metrics
     if one is None or other is None:
         missing = run.name if one is None else baseline.name
-        reason = f"undecided: nothing was held out of {missing}"
+        reason = f"undecided: {missing} has no figures, because no data was held out"
         return Verdict(run.name, baseline.name, "", None, None, "undecided", reason)
     figure = next(iter(one.figures()))
     difference = one.figures()[figure] - other.figures()[figure]
@@ -223,7 +222,7 @@ def _verdict(run: Compared, baseline: Compared) -> Verdict:
         p_value = mcnemar(gained, lost)
         is_clear = p_value < SIGNIFICANT
         reason = (
-            f"of {one.count:,} samples, {gained:,} only this run got right and {lost:,} only the first "
+            f"of {one.count:,} samples, this run alone got {gained:,} right and the first run alone {lost:,} "
             f"(McNemar's exact test, p = {p_value:.2g})"
         )
     else:
@@ -236,13 +235,13 @@ def _verdict(run: Compared, baseline: Compared) -> Verdict:
 
 
 def _apart(figure: str, one: Metrics, other: Metrics) -> tuple[bool, str]:
-    """Return whether the intervals of a figure lie apart, and why that is all that can be said."""
+    """Return whether the intervals of a figure do not overlap, and the same in words."""
     if not (one.samples and other.samples):
-        where = "on samples that may be others"
+        where = "on samples that may differ"
     else:
-        where = "on the same samples" if one.samples == other.samples else "on other samples"
+        where = "on the same samples" if one.samples == other.samples else "on different samples"
     if figure not in one.intervals or figure not in other.intervals:
-        return False, f"there is no interval of {figure}"
+        return False, f"there is no confidence interval of {figure}"
     (low, high), (least, most) = one.intervals[figure], other.intervals[figure]
     is_apart = low > most or high < least
-    return is_apart, f"the 95% intervals of {figure}, measured {where}, {'lie apart' if is_apart else 'overlap'}"
+    return is_apart, f"the 95% intervals of {figure}, measured {where}, {'do not overlap' if is_apart else 'overlap'}"

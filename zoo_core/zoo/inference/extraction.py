@@ -1,4 +1,4 @@
-"""The features that a network makes of a dataset, as arrays for any other classifier."""
+"""The features that a network computes for a dataset, as arrays for any other classifier."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 class Extracted:
     """The features of each split of a dataset.
 
-    ``splits`` holds for ``"train"``, ``"validation"`` and ``"test"``, as far as the data has them, the features
-    in float32 and the labels ``(samples,)``, in the order of the split. ``layer`` made the features: what comes into
-    the classifier are vectors ``(samples, features)``, and of a layer that was named, ``(samples, ...)`` as it is.
+    For each of ``"train"``, ``"validation"`` and ``"test"`` that the data has, ``splits`` holds the features in float32
+    and the labels ``(samples,)``, in the order of the split. ``layer`` is the layer that computed the features. By
+    default they are the inputs of the classifier, as vectors ``(samples, features)``; the output of a layer that was
+    chosen has the shape ``(samples, ...)`` of that layer.
     """
 
     layer: str
@@ -39,13 +40,13 @@ class Extracted:
         """Write an ``.npz`` file in one step: ``train_features``, ``train_labels`` and so on, and ``class_names``.
 
         Raises:
-            ArgumentError: if the name ends otherwise.
-            DataError: if it cannot be written.
+            ArgumentError: if the name of the file does not end with ``.npz``.
+            DataError: if the file cannot be written.
         """
         target = Path(path).expanduser()
         request = f"write the features to {os.fspath(path)!r}"
         if target.suffix != ".npz":
-            raise ArgumentError(request, "features are kept as .npz", "let the name end with .npz")
+            raise ArgumentError(request, "features are written as .npz", "pass a name that ends in .npz")
         arrays: dict[str, Any] = {"class_names": np.array(self.class_names, dtype=np.str_)}
         for name, (features, labels) in self.splits.items():
             arrays |= {f"{name}_features": features, f"{name}_labels": labels}
@@ -53,7 +54,9 @@ class Extracted:
             with in_one_step(target) as unfinished:
                 np.savez(unfinished, allow_pickle=False, **arrays)
         except OSError as error:
-            raise DataError(request, one_line(error), "choose a folder that can be written, with space") from error
+            raise DataError(
+                request, one_line(error), "choose a folder that you may write to, on a disk with free space"
+            ) from error
 
 
 def extract(
@@ -64,18 +67,18 @@ def extract(
     layer: str | None = None,
     batch_size: int = 32,
 ) -> Extracted:
-    """Return what the layers of a network up to ``layer`` make of every sample, as at inference.
+    """Return the output of a layer of a network for every sample of a dataset, computed as at inference.
 
     Args:
         model_or_run: a model's name with weights, a model built by Zoo, a run or its folder.
         data: a dataset, the name of one, or a folder of class folders.
         weights: for a name, a weights tag or file.
-        layer: whose output the features are; by default what comes into the classifier.
-        batch_size: samples that are computed at a time.
+        layer: the name of the layer; by default the features are the inputs of the classifier.
+        batch_size: the number of samples to compute at a time.
 
     Raises:
-        ArgumentError: if there is no such layer, or the model does not take what the data holds.
-        ZooError: as :func:`zoo.evaluate`.
+        ArgumentError: if there is no such layer, or the data does not fit the model.
+        ZooError: for the same reasons as :func:`zoo.evaluate`.
 
     >>> import zoo
     >>> from sklearn.svm import SVC
@@ -95,18 +98,18 @@ def extract(
             steps = batches(split, build.preprocessing, build.options["input_shape"], batch_size=batch_size)
             outputs = [np.asarray(network(inputs, training=False)) for inputs, _ in steps]
             features = np.concatenate(outputs)
-            # A classifier that is a convolution gets maps of one pixel, of which others make nothing.
+            # The inputs of a convolutional classifier are maps of one pixel; other classifiers take vectors.
             splits[part] = (features.reshape(len(features), -1) if layer is None else features, split.labels)
         return Extracted(name, splits, dataset.class_names)
 
 
 def _chosen(loaded: LoadedModel, layer: str | None) -> tuple[str, keras.KerasTensor]:
-    """Return the name of the layer whose output is wanted, and that output."""
+    """Return the name of the layer that computes the features, and its output."""
     if layer is None:
         tensor = keras.tree.flatten(loaded.model.get_layer(loaded.build.spec.head[-1]).input)[0]
         return tensor._keras_history.operation.name, tensor
     names = [each.name for each in loaded.model.layers]
     if layer not in names:
         advice = did_you_mean(layer, names) or f"its layers end with {', '.join(names[-5:])}"
-        raise ArgumentError(asked(f"from the layer {layer!r}"), "it has no such layer", advice)
+        raise ArgumentError(asked(f"from the layer {layer!r}"), "the model has no such layer", advice)
     return layer, keras.tree.flatten(loaded.model.get_layer(layer).output)[0]

@@ -1,4 +1,4 @@
-"""What a model says about pictures or rows that nobody has labelled."""
+"""Predictions of a model for images or rows without labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class and its probability; or, from a regression, the target's name and the ``value`` predicted for it."""
+    """A class and its probability or, from a regression, the name of the target and the ``value`` predicted for it."""
 
     index: int
     label: str
@@ -45,25 +45,27 @@ def predict(
     weights: str | os.PathLike[str] | None = None,
     batch_size: int = 32,
 ) -> list[list[Prediction]]:
-    """Return, for each input, its ``top`` predictions, best first; a regression gives one for each input.
+    """Return for each input the ``top`` most probable classes, best first, or the one value of a regression.
 
     Args:
         model_or_run: a model built by Zoo, a run or its folder, or a model's name.
-        images: one or many pictures: paths, Pillow images, or arrays ``(H, W)`` or ``(H, W, C)`` of pixel values from 0
-            to 255. For a model trained on a table: the path of a CSV file, or dictionaries of column name to text.
-        top: how many classes to return, at most; there are never more than the model has.
+        images: one or many images: paths, Pillow images, or arrays ``(H, W)`` or ``(H, W, C)`` of pixel values from 0
+            to 255. For a model trained on a table: the path of a CSV file, or dictionaries from column name to text.
+        top: the number of classes to return for each input; all classes if the model has fewer.
         weights: for a name, a weights tag or file.
-        batch_size: how many inputs are read and computed at once.
+        batch_size: the number of inputs to read and compute at a time.
 
     Raises:
-        ArgumentError: if the model is not Zoo's, has no weights or no top, or ``top`` is less than 1.
-        DataError: if a picture or row cannot be read, naming it.
+        ArgumentError: if the model was not built by Zoo, has no weights or no top, or ``top`` is less than 1.
+        DataError: if an image or a row cannot be read; the message names it.
     """
     with asking(f"predict the top {top}"):
         if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-            raise ArgumentError(asked(), "at least one is needed", "pass top=1 or more")
+            raise ArgumentError(asked(), "top= is not a positive integer", "pass top=1 or more")
         if batch_size < 1:
-            raise ArgumentError(asked(f"in batches of {batch_size}"), "that is not positive", "pass batch_size=32")
+            raise ArgumentError(
+                asked(f"in batches of {batch_size}"), "the batch size is not positive", "pass batch_size=32"
+            )
         loaded = load_model(model_or_run, weights)
         if not loaded.build.options["include_top"]:
             raise ArgumentError(asked(), "the model was built without its top", "build it with include_top=True")
@@ -75,12 +77,12 @@ def predict(
 
 
 def top_predictions(loaded: LoadedModel, outputs: NDArray[Any], top: int) -> list[list[Prediction]]:
-    """Return what the model's ``outputs`` for one batch mean, as :func:`predict` does."""
+    """Return the predictions for the model's ``outputs`` for one batch, as :func:`predict` does."""
     if loaded.is_regression:
         target = loaded.build.table.target if loaded.build.table else "value"
         return [[Prediction(0, target, value=float(value))] for value in np.ravel(outputs)]
     probabilities = loaded.probabilities(outputs)
-    # A stable sort: of equal probabilities, the lower index stands first.
+    # The sort is stable, so that of classes with equal probabilities the lower index comes first.
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [
         [Prediction(int(index), loaded.labels[index], float(row[index])) for index in order]
@@ -89,21 +91,21 @@ def top_predictions(loaded: LoadedModel, outputs: NDArray[Any], top: int) -> lis
 
 
 def _batches(loaded: LoadedModel, inputs: Any, batch_size: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the inputs as the model takes them, ``batch_size`` at a time, so that their number costs no memory."""
+    """Yield the inputs in the form that the model takes, ``batch_size`` at a time, so that not all are in memory."""
     known = loaded.build
     if known.table is not None:
         rows = read_rows(inputs) if isinstance(inputs, (str, os.PathLike)) else inputs
         yield from map(known.table.encode, _chunks([rows] if isinstance(rows, Mapping) else rows, batch_size))
     elif known.preprocessing is None:
-        found = f"{known.qualified!r} takes rows of numbers, and nobody has said how the columns become these"
-        raise ArgumentError(asked(), found, "train it with zoo.transfer on a table first")
+        found = f"{known.qualified!r} takes rows of numbers, and it is not known how to encode the columns"
+        raise ArgumentError(asked(), found, "train the model on a table with zoo.transfer first")
     else:
-        pictures = [inputs] if _is_one_picture(inputs) else inputs
+        pictures = [inputs] if _is_single_image(inputs) else inputs
         for chunk in _chunks(pictures, batch_size):
             yield prepare_all(chunk, known.preprocessing, known.options["input_shape"])
 
 
-def _is_one_picture(inputs: Any) -> bool:
+def _is_single_image(inputs: Any) -> bool:
     one = isinstance(inputs, (str, os.PathLike, bytes, Image.Image))
     return one or (isinstance(inputs, np.ndarray) and inputs.ndim < 4)
 

@@ -1,4 +1,4 @@
-"""From what a model says of labelled samples to the figures of an evaluation."""
+"""The figures of an evaluation, computed from the predictions and the labels of the samples."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from numpy.typing import NDArray
 from zoo.runs.metrics import BINS, FIVE, Bin, Interval, Metrics, Mistake
 from zoo.specs import Task
 
-#: Of the mistakes, the worst are kept by name.
+#: The number of mistakes to list, those with the highest probabilities.
 MISTAKES = 16
 
-#: How often the samples of a regression are drawn anew for its intervals.
+#: The number of bootstrap resamples for the intervals of a regression.
 RESAMPLES = 1_000
 
-#: The least probability that the loss counts, as in Keras: the logarithm of 0 is infinite.
+#: The lower limit of probabilities in the loss, as in Keras, because the logarithm of 0 is infinite.
 _LEAST = 1e-7
 
-#: How many random numbers are held at once.
+#: The most random numbers to hold in memory at a time.
 _DRAWN = 2**20
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a classifier said of each of N samples, in as few numbers as its figures need, each an array ``(N,)``.
+    """The predictions for N samples, reduced to what the figures need; each field is an array ``(N,)``.
 
     ``labels`` and ``predicted`` are indices of the model's classes; ``confidence`` is the probability of the predicted
-    class and ``of_truth`` that of the true one; ``among_five`` says whether fewer than five classes got more than it.
+    class, and ``of_truth`` is that of the true class; ``among_five`` says whether fewer than five classes got a higher
+    probability than the true class.
     """
 
     labels: NDArray[np.int64]
@@ -40,7 +41,7 @@ class Answers:
 
 
 def answers_of(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> Answers:
-    """Return what ``(N, classes)`` probabilities say of samples with these labels."""
+    """Return the predictions of ``(N, classes)`` probabilities for samples with these labels."""
     rows = np.arange(len(labels))
     predicted = probabilities.argmax(axis=1)
     of_truth = probabilities[rows, labels]
@@ -49,7 +50,7 @@ def answers_of(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) ->
 
 
 def joined(parts: list[Answers]) -> Answers:
-    """Return the answers to all samples, in order."""
+    """Return the parts as one, in order."""
     names = Answers.__dataclass_fields__
     return Answers(**{name: np.concatenate([getattr(each, name) for each in parts]) for name in names})
 
@@ -57,7 +58,7 @@ def joined(parts: list[Answers]) -> Answers:
 def classification_metrics(
     task: Task, split: str, names: tuple[str, ...], answers: Answers, sample_names: list[str] | None = None
 ) -> Metrics:
-    """Return the figures of a classifier whose classes have these ``names``; ``sample_names`` are for its mistakes."""
+    """Return the figures of a classifier with classes of these ``names``; ``sample_names`` are for its mistakes."""
     from sklearn.metrics import precision_recall_fscore_support
 
     labels, predicted, right = answers.labels, answers.predicted, answers.predicted == answers.labels
@@ -98,7 +99,7 @@ def classification_metrics(
 
 
 def regression_metrics(split: str, predicted: NDArray[np.float64], targets: NDArray[np.float64]) -> Metrics:
-    """Return the figures of numbers ``(N,)`` predicted for targets ``(N,)``."""
+    """Return the figures of a regression from the predicted values ``(N,)`` and the true values ``(N,)``."""
     errors = predicted - targets
     loss, variance = float(np.square(errors).mean()), float(targets.var())
     return Metrics(
@@ -114,11 +115,11 @@ def regression_metrics(split: str, predicted: NDArray[np.float64], targets: NDAr
 
 
 def bootstrap(errors: NDArray[np.float64], targets: NDArray[np.float64], *, seed: int = 0) -> dict[str, Interval]:
-    """Return the 95% intervals of MAE, RMSE and R2 from resamples of the samples; none for fewer than two."""
+    """Return the 95% confidence intervals of MAE, RMSE and R2 by bootstrap; no intervals for fewer than two samples."""
     count = len(errors)
     if count < 2:
         return {}
-    # Centred, so that squares of large targets lose no digits.
+    # Targets are centred, so that the squares of large targets do not lose digits.
     centred = targets - targets.mean()
     terms = (np.abs(errors), np.square(errors), centred, np.square(centred))
     drawn = np.random.default_rng(seed)
@@ -138,9 +139,9 @@ def bootstrap(errors: NDArray[np.float64], targets: NDArray[np.float64], *, seed
 
 
 def calibration(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, tuple[Bin, ...]]:
-    """Return the expected calibration error and the bins, those without samples with zeros.
+    """Return the expected calibration error, and the bins; a bin without samples has zeros.
 
-    Bin m holds the probabilities above m / 15, up to (m + 1) / 15 (Guo et al. 2017, section 2).
+    Bin m holds the probabilities above m / 15 and up to (m + 1) / 15 (Guo et al. 2017, section 2).
     """
     places = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     counts = np.bincount(places, minlength=BINS)

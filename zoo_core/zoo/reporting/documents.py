@@ -12,25 +12,25 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Code:
-    """Words as a program takes or gives them."""
+    """Text in the font of code, such as a command or a file name."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Strong:
-    """Words that stand out."""
+    """Text in bold."""
 
     text: str
 
 
-#: What stands in a line: text as it is, without any markup, and pieces of it that are marked.
+#: A line of text: plain strings, in which nothing is markup, and pieces of code or bold text.
 Words: TypeAlias = str | Code | Strong | tuple[str | Code | Strong, ...]
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading of the level 1, the document's own, or 2."""
+    """A heading: of level 1 for the title of the document, or of level 2 for a section."""
 
     words: Words
     level: int = 2
@@ -45,14 +45,14 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Items:
-    """A list."""
+    """A list with bullets."""
 
     items: tuple[Words, ...]
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; a header of empty words is not shown where that is possible."""
+    """A table of text; HTML leaves out a header that is all empty, and Markdown cannot."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[Words, ...], ...]
@@ -60,7 +60,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Snippet:
-    """Lines of code of a language, to be copied."""
+    """Lines of code to copy, and the language that they are in."""
 
     text: str
     language: str = ""
@@ -68,7 +68,7 @@ class Snippet:
 
 @dataclass(frozen=True)
 class Figure:
-    """The picture in ``file``; ``caption`` says what is on it."""
+    """The image in ``file``; ``caption`` says in words what it shows."""
 
     file: str
     caption: str
@@ -76,7 +76,7 @@ class Figure:
 
 Block: TypeAlias = Heading | Paragraph | Items | Grid | Snippet | Figure
 
-#: What Markdown or the HTML in it would take for markup.
+#: The characters that Markdown, or HTML inside it, would read as markup.
 _MARKUP = re.compile(r"([\\`*<>\[\]|])")
 
 _STYLE = """\
@@ -97,12 +97,12 @@ pre { padding: .7rem; overflow-x: auto; }
 
 
 def markdown(blocks: Iterable[Block]) -> str:
-    """Return the document as Markdown with GitHub's tables."""
+    """Return the document as Markdown, with tables as on GitHub."""
     return "\n\n".join(map(_markdown_block, blocks)) + "\n"
 
 
 def page(title: str, blocks: Iterable[Block], pictures: Mapping[str, bytes]) -> str:
-    """Return the document as one HTML file, with the PNGs of ``pictures`` by file name in it and no script."""
+    """Return the document as one HTML file without scripts; ``pictures`` are PNGs by file name, to be embedded."""
     body = "\n".join(_html_block(each, pictures) for each in blocks)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -125,7 +125,7 @@ def _joined(words: Words, write: Callable[[str | Code | Strong], str]) -> str:
 def _markdown(words: Words) -> str:
     def write(piece: str | Code | Strong) -> str:
         if isinstance(piece, Code):
-            # A fence longer than any in the text; a bar would end the cell of a table even here.
+            # The fence is longer than any in the text. A bar is escaped, because it ends a table cell even in code.
             fence = "`" * (1 + max(map(len, re.findall("`+", piece.text)), default=0))
             space = " " if len(fence) > 1 else ""
             return f"{fence}{space}{_one_line(piece.text)}{space}{fence}".replace("|", "\\|")

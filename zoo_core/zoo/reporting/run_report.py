@@ -42,22 +42,15 @@ def _report(run: Run) -> list[Block]:
         *_figure(run, "curves.png", f"Loss and {_measure(run)} over the epochs, for training and validation"),
         *_figure(run, "learning_rate.png", "Loss at each learning rate that was tried"),
         *_epochs(run.history),
-        Heading("Train it again"),
-        Paragraph(
-            ("Save this recipe as ", Code("recipe.toml"), ", then run ", Code("zoo train --recipe recipe.toml"), ":")
-        ),
-        Snippet(recipe_of(run), "toml"),
-        Heading("Initial weights"),
-        _weights(run),
         *_results(run),
         *_mistakes(run),
-        *_figure(
-            run,
-            "predictions.png",
-            f"Predictions for {'held-out' if run.metrics else 'training'} samples",
-        ),
+        *_figure(run, "predictions.png", f"Predictions for {'held-out' if run.metrics else 'training'} samples"),
         Heading("Predict with this model"),
         *_predict(run),
+        Heading("Initial weights"),
+        _weights(run),
+        Heading("Train it again"),
+        *_train_again(run),
         Heading("Versions"),
         Grid(
             ("software", "version"), (*info["versions"].items(), (f"{run.build.qualified} (plugin)", run.build.version))
@@ -202,6 +195,14 @@ def _predict(run: Run) -> list[Block]:
         Snippet(f"zoo predict . {file}"),
         Paragraph("or, in Python:"),
         Snippet(f'import zoo\n\nzoo.predict(".", "{file}")', "python"),
+    ]
+
+
+def _train_again(run: Run) -> list[Block]:
+    command = Code("zoo train --recipe recipe.toml")
+    return [
+        Paragraph(("Save this recipe as ", Code("recipe.toml"), ", then run ", command, ":")),
+        Snippet(recipe_of(run), "toml"),
     ]
 
 
