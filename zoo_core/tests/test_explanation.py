@@ -304,7 +304,10 @@ def test_maps_and_filters_are_written(zoo: Zoo, digit: str) -> None:
         (("digit.png", "--kind", "filters"), "--kind filters takes no photograph"),
         (("digit.png", "--kind", "maps", "--class", "3"), "--class works with --kind cam alone"),
         (("none.png",), "explain 'none.png': there is no such file"),
-        (("digit.png", "--layer", "s5"), "layer 's5': the model has no such layer; pass one of conv1, pool1, conv2, pool2"),
+        (
+            ("digit.png", "--layer", "s5"),
+            "layer 's5': the model has no such layer; pass one of conv1, pool1, conv2, pool2",
+        ),
         (("digit.png", "--class", "9"), "the model has 5 classes; pass an index from 0 to 4"),
     ],
 )
