@@ -81,7 +81,7 @@ def test_a_folder_is_there_when_the_context_ends_or_not_at_all(tmp_path: Path) -
         (unfinished / "file").write_text("content")
         assert not path.exists()
     assert (path / "file").read_text() == "content"
-    with pytest.raises(FileExistsError, match="no empty folder"), folder_in_one_step(path):
+    with pytest.raises(FileExistsError, match="not an empty folder"), folder_in_one_step(path):
         pass
     with pytest.raises(ValueError, match="broken off"), folder_in_one_step(tmp_path / "other"):
         raise ValueError("broken off")

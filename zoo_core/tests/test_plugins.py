@@ -78,7 +78,7 @@ BROKEN = {
         "    yield ModelSpec(name='Bad Name', builder='a:b', input_shape=(1,), classes=1,"
         " parameters=ParameterCount(1), summary='', task='regression')",
         "zoo_models",
-        "model name 'Bad Name' is not made of",
+        "model name 'Bad Name' does not consist of",
     ),
     "asks the zoo for its list while it is loaded": (
         "import zoo\nzoo.list_models()",

@@ -338,13 +338,16 @@ def test_the_environment_wins_over_the_file_of_settings(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[weights", r"settings\.toml cannot be read .*; mend or delete that file"),
-        ("[wieghts]", r"sets 'wieghts', which is no setting; did you mean 'weights'\?"),
-        ("weights = 1", "sets 'weights' to 1; make it a table"),
-        ("[weights]\nmiror = 'https://a.org'", r"sets 'weights\.miror', which is no setting; did you mean 'mirror'\?"),
-        ("[weights]\nzzz = 1", r"what can be set is weights\.folder, weights\.mirror, weights\.offline"),
-        ("[weights]\noffline = 'yes'", r"sets 'weights\.offline' to 'yes'; make it true or false"),
-        ("[weights]\nfolder = 1", r"sets 'weights\.folder' to 1; make it a string"),
+        ("[weights", r"settings\.toml cannot be read .*; correct or delete that file"),
+        ("[wieghts]", r"sets 'wieghts', which is not a setting; did you mean 'weights'\?"),
+        ("weights = 1", "sets 'weights' to 1; set it to a table"),
+        (
+            "[weights]\nmiror = 'https://a.org'",
+            r"'weights\.miror', which is not a setting; did you mean 'mirror'\?",
+        ),
+        ("[weights]\nzzz = 1", r"the settings are weights\.folder, weights\.mirror, weights\.offline"),
+        ("[weights]\noffline = 'yes'", r"sets 'weights\.offline' to 'yes'; set it to true or false"),
+        ("[weights]\nfolder = 1", r"sets 'weights\.folder' to 1; set it to a string"),
         ("[weights]\nmirror = 'mirror.org'", r"mirror in .*settings\.toml does not begin with https://"),
     ],
 )

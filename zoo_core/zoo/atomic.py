@@ -1,4 +1,4 @@
-"""Files and folders that appear in one step: whole under their name, or not at all."""
+"""Files and folders that appear in one step: complete, or not at all."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: The names of folders for unfinished files: the final name, the process that writes, and what tells its folders apart.
+#: The end of the name of a folder with an unfinished file: the writing process, and a number that no other folder has.
 _UNFINISHED = re.compile(r"\.(?P<pid>\d+)-[0-9a-f]{8}\.part$")
 
 
 @contextmanager
 def in_one_step(path: Path) -> Iterator[Path]:
-    """Give the path to write to; what stands there becomes ``path`` when the context ends without an exception.
+    """Give a temporary path to write to; that file is moved to ``path`` when the context ends without an exception.
 
-    It has the name of ``path``, in a folder of its own beside it, because some libraries write to a file of their own
-    beside what they are given, which is left when the process is killed. The next one to write ``path`` removes the
-    folders of killed processes.
+    The temporary file has the same name as ``path`` and is in a temporary folder beside it. It needs a folder because
+    some libraries write a second file beside the one that they are asked to write, which is left over if the process is
+    killed. Whoever writes ``path`` next removes the folders that killed processes have left.
 
     Raises:
-        OSError: whatever the system says.
+        OSError: if the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_the_dead(path)
+    _remove_folders_of_killed_processes(path)
     folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         folder.mkdir()
@@ -37,34 +37,36 @@ def in_one_step(path: Path) -> Iterator[Path]:
         yield unfinished
         with unfinished.open("rb+") as file:
             os.fsync(file.fileno())
-        unfinished.chmod(0o666 & ~_umask())  # some libraries let nobody but the user read what they write
+        unfinished.chmod(0o666 & ~_umask())  # some libraries make their files readable to the user alone
         os.replace(unfinished, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """Return the path from the root on, ``~`` and ``..`` resolved, links not."""
+    """Return the absolute path: ``~`` and ``..`` are resolved, symbolic links are not."""
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
 def is_free(path: Path) -> bool:
-    """Return whether there is nothing of that name, or an empty folder."""
+    """Return whether a folder can be written there: nothing has that name, or it is an empty folder."""
     return not path.exists() or (path.is_dir() and not any(path.iterdir()))
 
 
 @contextmanager
 def folder_in_one_step(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Give a temporary folder to write into; it becomes ``path`` when the context ends without an exception.
+    """Give a temporary folder to write into; it is renamed to ``path`` when the context ends without an exception.
 
-    Otherwise nothing is left, nor any of the folders above that were not there. ``replace`` lets it take the place of a
-    folder that is there, and of what processes that were killed have left beside it.
+    After an exception nothing is left over: the temporary folder is removed, and so are the parent folders that were
+    created for it. With ``replace``, a folder that exists already is replaced, and temporary folders that killed
+    processes have left are removed.
 
     Raises:
-        OSError: whatever the system says; ``FileExistsError`` if ``path`` is there and may not be replaced.
+        OSError: if the folder cannot be written; it is a ``FileExistsError`` if ``path`` exists and ``replace`` is not
+            given.
     """
     if not is_free(path) and not (replace and path.is_dir()):
-        raise FileExistsError(errno.EEXIST, "exists and is no empty folder", str(path))
+        raise FileExistsError(errno.EEXIST, "exists and is not an empty folder", str(path))
     missing = [each for each in (path.parent, *path.parent.parents) if not each.exists()]
     temporary = None
     try:
@@ -87,7 +89,7 @@ def folder_in_one_step(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders that were made on the way, innermost first, as far as they are empty."""
+    """Remove folders, innermost first, until one is not empty."""
     for each in folders:
         try:
             each.rmdir()
@@ -96,13 +98,13 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _umask() -> int:
-    """Return the permissions that files of this process do not get."""
+    """Return the permissions that are withheld from the files of this process."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-def _remove_the_dead(path: Path) -> None:
+def _remove_folders_of_killed_processes(path: Path) -> None:
     for each in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         unfinished = _UNFINISHED.search(each.name)
         if unfinished and not _is_alive(int(unfinished["pid"])):

@@ -1,4 +1,4 @@
-"""What the core itself contributes: datasets and the three plain transfer strategies."""
+"""The plugin that is the core itself: the datasets and transfer strategies that every zoo has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoo.specs import DatasetSpec, StrategySpec
 
 @hookimpl
 def zoo_datasets() -> Iterable[DatasetSpec]:
-    """Yield the datasets that ship with a dependency, are made up, or are read from the user's own files."""
+    """Yield the datasets that come with a dependency, are generated, or are read from the user's own files."""
     yield DatasetSpec(
         name="digits",
         loader="zoo.data.sources.digits:digits",
@@ -38,13 +38,13 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
         name="table",
         loader="zoo.data.sources.csv_file:table",
         task="regression",
-        summary="your own CSV file: a numeric target is regression, any other is classification",
+        summary="your own CSV file: regression if the target is a number, otherwise classification",
     )
     yield DatasetSpec(
         name="california_housing",
         loader="zoo.data.sources.csv_file:table",
         task="regression",
-        summary="20,640 districts of California in 1990: the median house value from eight numbers and a word",
+        summary="20,640 districts of California in 1990: the median house value from eight numbers and a category",
         config={"target": "median_house_value", "name": "california_housing"},
         reference="housing.csv of https://github.com/ageron/handson-ml2/tree/master/datasets/housing",
     )
@@ -52,13 +52,13 @@ def zoo_datasets() -> Iterable[DatasetSpec]:
         name="synthetic_images",
         loader="zoo.data.sources.synthetic:synthetic_images",
         task="image-classification",
-        summary="made-up pictures that a network learns in seconds, for smoke tests",
+        summary="generated images that a network learns in seconds, for smoke tests",
     )
 
 
 @hookimpl
 def zoo_strategies() -> Iterable[StrategySpec]:
-    """Yield the strategies every zoo has."""
+    """Yield the strategies that every zoo has."""
     yield StrategySpec(
         name="full",
         phases="zoo.transfer.strategies:full",
@@ -67,7 +67,7 @@ def zoo_strategies() -> Iterable[StrategySpec]:
     yield StrategySpec(
         name="last_layers",
         phases="zoo.transfer.strategies:last_layers",
-        summary="train the last layers that have weights, or everything from a named layer on; the rest is frozen",
+        summary="train the last layers that have weights, or all layers from a named one on; freeze the others",
         config={"layers": 1},
     )
     yield StrategySpec(
@@ -79,20 +79,20 @@ def zoo_strategies() -> Iterable[StrategySpec]:
     yield StrategySpec(
         name="features",
         phases="zoo.transfer.strategies:features",
-        summary="solve for a new last layer by regression on the features of the frozen backbone",
+        summary="compute a new last layer by regression on the features of the frozen backbone",
         new_head=True,
         config={"c": 0.01},
     )
     yield StrategySpec(
         name="fine_tune",
         phases="zoo.transfer.strategies:fine_tune",
-        summary="train a new head, then everything from a layer on at a lower rate",
+        summary="train a new head, then all layers from a given one on at a lower learning rate",
         new_head=True,
     )
     yield StrategySpec(
         name="gradual",
         phases="zoo.transfer.strategies:gradual",
-        summary="train a new head, then one stage more with every phase, each at a lower rate",
+        summary="train a new head, then one more stage in each phase, at a lower and lower learning rate",
         new_head=True,
         config={"stages": 3, "factor": 0.3},
     )

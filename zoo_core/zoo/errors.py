@@ -1,4 +1,4 @@
-"""The errors Zoo raises: one family, each saying what was asked, what was found and what to do."""
+"""The errors that Zoo raises: each says what was asked, what was found and what to do about it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,21 @@ _request: ContextVar[str] = ContextVar("zoo_request", default="do what was asked
 
 @contextmanager
 def asking(request: str) -> Iterator[None]:
-    """Say what a public function was asked to do; the errors that are raised in the context name it.
+    """Say what a public function was asked to do, for the errors that the functions inside it raise.
 
-    >>> with asking("evaluate 'resnet50' on 'photos'"):
-    ...     print(asked("with split='test'"))
-    evaluate 'resnet50' on 'photos' with split='test'
+    A public function opens this context around its work, with a request that quotes its arguments. The functions that
+    it calls need not know the request: they begin their errors with :func:`asked`. If contexts are nested, the
+    innermost one counts. Do not leave one open across a ``yield``.
+
+    >>> def evaluate(name, rows):
+    ...     with asking(f"evaluate {name!r} on {rows} rows"):
+    ...         return checked(rows)
+    >>> def checked(rows):
+    ...     if rows < 1:
+    ...         raise DataError(asked(), "there are no rows", "pass at least one")
+    >>> evaluate("resnet50", 0)
+    Traceback (most recent call last):
+    zoo.errors.DataError: evaluate 'resnet50' on 0 rows: there are no rows; pass at least one
     """
     token = _request.set(request)
     try:
@@ -29,18 +39,27 @@ def asking(request: str) -> Iterator[None]:
 
 
 def asked(detail: str = "") -> str:
-    """Return what the innermost :func:`asking` says, with a ``detail`` such as the argument that does not fit."""
+    """Return the request of the innermost :func:`asking`, followed by ``detail``, such as the argument at fault.
+
+    >>> with asking("evaluate 'resnet50' on 'photos'"):
+    ...     print(asked("with split='test'"))
+    evaluate 'resnet50' on 'photos' with split='test'
+    """
     return f"{_request.get()} {detail}".rstrip()
 
 
 class ZooError(Exception):
-    """Base of every error that Zoo raises on purpose.
+    """The base of every error that Zoo raises on purpose. Catch it to catch them all; raise one of the classes below.
 
-    The three parts are kept apart so that a program can read them and so that none of them can be forgotten:
+    An error consists of three parts, so that a program can read each of them and an author forgets none:
 
-    - ``asked``: what the caller wanted, with the name or path given;
-    - ``found``: what Zoo met instead;
-    - ``advice``: what to do next.
+    - ``asked``: what the caller wanted, as a verb with the name or path that was given: ``build 'resnet5O'``. Inside a
+      public function, :func:`asked` returns it;
+    - ``found``: what Zoo found instead, as a clause, with the value and what was expected of it;
+    - ``advice``: what to do next, as an instruction or a question.
+
+    None of them begins with a capital or ends with a full stop, because they are printed as one sentence. To raise one
+    because another library raised, put :func:`one_line` of its error into ``found`` and raise ``from`` that error.
 
     >>> print(ZooError("build 'resnet5O'", "no plugin offers that name", "did you mean 'resnet50'?"))
     build 'resnet5O': no plugin offers that name; did you mean 'resnet50'?
@@ -57,64 +76,72 @@ class ZooError(Exception):
 
 
 class UnknownNameError(ZooError, LookupError):
-    """A model, weights tag, dataset or strategy that no installed plugin offers."""
+    """No installed plugin offers a model, weights tag, dataset or strategy of that name."""
 
 
 class AmbiguousNameError(ZooError, LookupError):
-    """A bare name that several plugins claim."""
+    """Several plugins claim a name, and it was given without the distribution that is meant."""
 
 
 class ArgumentError(ZooError, ValueError):
-    """An argument that does not fit: a negative class count, an input too small for the network, an unknown option."""
+    """An argument is wrong: a negative number of classes, an input too small for the network, an unknown option."""
 
 
 class PluginError(ZooError):
-    """A plugin that was found but cannot do what it declares."""
+    """A plugin was found, but it cannot do what it declares."""
 
 
 class ParameterCountError(PluginError):
-    """A model whose parameter count is not the one its plugin declares."""
+    """A model does not have the number of parameters that its plugin declares."""
 
 
 class WeightsError(ZooError):
-    """Weights that cannot be used. Nothing was assigned to the model."""
+    """Weights cannot be used. Nothing was assigned to the model."""
 
 
 class WeightsFileError(WeightsError):
-    """A weights file that is missing, damaged, of another type than it claims, or unsafe."""
+    """A weights file is missing, damaged, unsafe, or of another format than its name says."""
 
 
 class WeightsMismatchError(WeightsError):
-    """A readable weights file whose arrays are not those of the model."""
+    """A weights file can be read, but its arrays do not fit the model."""
 
 
 class LockError(ZooError):
-    """A zoo.lock that cannot be read or written, or that is not what is installed."""
+    """A zoo.lock cannot be read or written, or it does not match what is installed."""
 
 
 class DataError(ZooError):
-    """Data that is missing, damaged or unfit for the task."""
+    """Data is missing, damaged or unsuitable for the task."""
 
 
 class DeviceError(ZooError):
-    """A device that is not there, or that can no longer be set up."""
+    """A device does not exist, or it is too late to configure it."""
 
 
 class RunError(ZooError):
-    """A run folder that cannot be written or opened."""
+    """A run folder cannot be written or opened."""
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type and message of another library's error on one line, to stand inside one of ours."""
+    """Return the type and message of another library's error on one line, to be part of one of ours.
+
+    >>> one_line(KeyError("stem"))
+    "KeyError: 'stem'"
+    """
     return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
 
 
-#: Characters that are mistaken for one another when a name is typed.
+#: Characters that people confuse when they type a name: each is compared as the one beside it, or not at all.
 _LOOKALIKES = str.maketrans({"o": "0", "l": "1", "i": "1", "-": None, "_": None, " ": None, ".": None})
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question that offers the names nearest to ``name``, or nothing if none is near."""
+    """Return a question that offers the names most similar to ``name``, or an empty string if none is similar.
+
+    >>> did_you_mean("resnet5O", ["resnet50", "vgg16"])
+    "did you mean 'resnet50'?"
+    """
     known = list(known)
     plain = name.lower().translate(_LOOKALIKES)
     near = [each for each in known if each.lower().translate(_LOOKALIKES) == plain]

@@ -1,4 +1,4 @@
-"""The user's own settings, kept between sessions: what an ambiguous name means, where files of weights come from."""
+"""The user's settings, which last between sessions: what an ambiguous name means, and where weights come from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from zoo.atomic import in_one_step
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, did_you_mean
 
 
 @dataclass(frozen=True)
 class WeightsSettings:
-    """Where files of weights may come from.
+    """Where weights files may come from.
 
-    ``folders`` are searched for files that were downloaded by hand, ``mirror`` is the base URL that is asked before the
-    address of a file, and ``offline`` forbids every download.
+    - ``folders``: searched for files that the user has downloaded by hand;
+    - ``mirror``: the base URL of a server that is tried before a file's own URL;
+    - ``offline``: forbids every download.
     """
 
     folders: tuple[Path, ...] = ()
@@ -28,7 +29,7 @@ class WeightsSettings:
 
 
 def config_folder() -> Path:
-    """Return the folder of the user's settings: ``$ZOO_HOME`` if set, else the platform's convention."""
+    """Return the folder of the user's settings: ``$ZOO_HOME`` if it is set, otherwise the usual one of the platform."""
     if home := os.environ.get("ZOO_HOME"):
         return Path(home)
     import platformdirs
@@ -37,7 +38,7 @@ def config_folder() -> Path:
 
 
 def weights_folder() -> Path:
-    """Return the folder of fetched weights: in ``$ZOO_HOME`` if set, else where the platform keeps caches."""
+    """Return the folder of downloaded weights: in ``$ZOO_HOME`` if it is set, otherwise in the platform's cache."""
     if home := os.environ.get("ZOO_HOME"):
         return Path(home, "weights")
     import platformdirs
@@ -46,16 +47,16 @@ def weights_folder() -> Path:
 
 
 def weights_settings() -> WeightsSettings:
-    """Return the settings for files of weights: from the environment, else from ``settings.toml``, else none.
+    """Return the settings for weights files, from the environment and ``settings.toml`` in :func:`config_folder`.
 
-    The file stands in :func:`config_folder`, and each of its keys has a variable that wins over it:
+    For each key of the file there is an environment variable, which overrides it:
 
-    - ``[weights] folder = "..."``, ``ZOO_WEIGHTS`` (several, separated as in ``PATH``);
+    - ``[weights] folder = "..."``, ``ZOO_WEIGHTS`` (one or more folders, separated as in ``PATH``);
     - ``[weights] mirror = "https://..."``, ``ZOO_MIRROR``;
     - ``[weights] offline = true``, ``ZOO_OFFLINE``.
 
     Raises:
-        ArgumentError: if the file is damaged or holds another key, or a value is not of its kind.
+        ArgumentError: if the file is damaged or contains another key, or if a value is of the wrong type.
     """
     path = config_folder() / "settings.toml"
     kept = _weights_table(path)
@@ -68,13 +69,15 @@ def weights_settings() -> WeightsSettings:
     mirror = os.environ.get("ZOO_MIRROR", kept.get("mirror", ""))
     if mirror and not mirror.startswith(("https://", "http://")):
         where = "ZOO_MIRROR" if "ZOO_MIRROR" in os.environ else f"mirror in {path}"
-        raise ArgumentError(_READ_SETTINGS, f"{where} does not begin with https://", "give the base URL of the mirror")
+        raise ArgumentError(
+            _READ_SETTINGS, f"{where} does not begin with https://", "set it to the base URL of the mirror"
+        )
     offline = _as_bool("ZOO_OFFLINE", kept.get("offline", False))
     return WeightsSettings(tuple(Path(each).expanduser() for each in folders if each), mirror or None, offline)
 
 
 def preferred() -> dict[str, str]:
-    """Return name -> distribution, as ``zoo prefer`` left it.
+    """Return the distribution that each ambiguous name means, by name, as decided with ``zoo prefer``.
 
     Raises:
         ArgumentError: if the file of preferences is damaged.
@@ -86,15 +89,23 @@ def preferred() -> dict[str, str]:
         return {}
     except (OSError, ValueError) as error:
         raise ArgumentError(
-            "read your preferences", f"{path} cannot be read ({error})", "mend or delete that file"
+            "read your preferences", f"{path} cannot be read ({error})", "correct or delete that file"
         ) from error
     if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
-        raise ArgumentError("read your preferences", f"{path} is not an object of strings", "mend or delete that file")
+        raise ArgumentError(
+            "read your preferences",
+            f"{path} is not a JSON object whose values are strings",
+            "correct or delete that file",
+        )
     return content
 
 
 def prefer(name: str, distribution: str | None) -> None:
-    """Let ``name`` mean that of ``distribution`` from now on; None forgets the preference. Written in one step."""
+    """Let ``name`` mean what ``distribution`` offers from now on; None forgets the preference.
+
+    Raises:
+        ArgumentError: if the file of preferences is damaged or cannot be written.
+    """
     choices = preferred()
     choices.pop(name, None)
     if distribution is not None:
@@ -106,12 +117,12 @@ def prefer(name: str, distribution: str | None) -> None:
         raise ArgumentError(
             f"prefer {distribution} for {name!r}",
             f"{path.parent} cannot be written ({error})",
-            "set ZOO_HOME to a folder of yours",
+            "set ZOO_HOME to a folder that you can write to",
         ) from error
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as JSON in one step, so that nobody ever reads half of it; raises OSError."""
+    """Write an object as JSON in one step, so that no reader ever sees half of it; raises OSError."""
     with in_one_step(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
 
@@ -129,7 +140,9 @@ def _weights_table(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ArgumentError(_READ_SETTINGS, f"{path} cannot be read ({error})", "mend or delete that file") from error
+        raise ArgumentError(
+            _READ_SETTINGS, f"{path} cannot be read ({error})", "correct or delete that file"
+        ) from error
     _check_keys(path, content, {"weights": dict}, "")
     table: dict[str, Any] = content.get("weights", {})
     _check_keys(path, table, _KINDS, "weights.")
@@ -137,17 +150,14 @@ def _weights_table(path: Path) -> dict[str, Any]:
 
 
 def _check_keys(path: Path, table: dict[str, Any], kinds: Mapping[str, type], within: str) -> None:
-    # The registry asks this module what is preferred, so that it cannot be imported above.
-    from zoo.errors import did_you_mean
-
     names = {dict: "a table", str: "a string", bool: "true or false"}
     for key, value in table.items():
         if key not in kinds:
-            advice = did_you_mean(key, kinds) or f"what can be set is {', '.join(within + each for each in kinds)}"
-            raise ArgumentError(_READ_SETTINGS, f"{path} sets {within + key!r}, which is no setting", advice)
+            advice = did_you_mean(key, kinds) or f"the settings are {', '.join(within + each for each in kinds)}"
+            raise ArgumentError(_READ_SETTINGS, f"{path} sets {within + key!r}, which is not a setting", advice)
         if not isinstance(value, kinds[key]):
             found = f"{path} sets {within + key!r} to {value!r}"
-            raise ArgumentError(_READ_SETTINGS, found, f"make it {names[kinds[key]]}")
+            raise ArgumentError(_READ_SETTINGS, found, f"set it to {names[kinds[key]]}")
 
 
 def _as_bool(variable: str, otherwise: bool) -> bool:

@@ -1,4 +1,12 @@
-"""What plugins contribute: frozen records of data, made of the standard library alone."""
+"""Specs: what plugins contribute to the zoo, as plain data.
+
+A spec describes one thing that a plugin offers. Where code belongs to it, such as the function that builds a model, the
+spec contains a reference to the function, ``"package.module:function"``. Zoo imports that module only when the function
+is needed, so that thousands of specs can be listed in a moment.
+
+Specs are checked when they are made, and cannot be changed afterwards. If a hook makes an invalid one, it raises
+``ValueError``, and the plugin is listed as broken, with that message.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +26,7 @@ _REFERENCE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 def _check_name(what: str, name: str) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{what} {name!r} is not made of lower-case letters, digits, '_' and '-'")
+        raise ValueError(f"{what} {name!r} does not consist of lower-case letters, digits, '_' and '-'")
 
 
 def _check_reference(what: str, reference: str) -> None:
@@ -28,9 +36,10 @@ def _check_reference(what: str, reference: str) -> None:
 
 @dataclass(frozen=True)
 class ParameterCount:
-    """The number of parameters of a model, as its paper or reference build gives it.
+    """The number of parameters of a model, as its paper or its reference implementation gives it.
 
-    ``trainable`` defaults to ``total``; the difference is the moving statistics of BatchNorm.
+    ``trainable`` is the same as ``total`` by default. In a network with BatchNorm it is smaller: the moving statistics
+    are not trainable.
 
     >>> ParameterCount(total=25_636_712, trainable=25_583_592).non_trainable
     53120
@@ -47,28 +56,30 @@ class ParameterCount:
 
     @property
     def non_trainable(self) -> int:
-        """The parameters that training does not change by gradients."""
+        """The number of parameters that gradients do not change."""
         return self.total - self.trainable
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a photograph becomes a model's input.
+    """How an image becomes the input of a model.
 
-    The picture is brought to the model's height and width, then each pixel value ``p`` (0 to 255, in the order of
-    ``channels``) becomes ``(p * scale - mean) / std``.
+    The image is resized to the model's height and width. Then each pixel value ``p``, from 0 to 255, becomes
+    ``(p * scale - mean) / std``.
 
-    - ``resize``: ``"crop"`` keeps the aspect ratio: the shorter side goes to ``size / crop_fraction`` and the centre is
-      cut out (0.875 is the 224 of 256 of the ImageNet literature); ``"squash"`` resizes to the size, aspect ratio or
-      not;
-    - ``interpolation``: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``, antialiased when shrinking;
-    - ``channels``: ``"rgb"``, ``"bgr"`` or ``"grey"``;
-    - ``per_image``: subtract the picture's own mean and divide by its own standard deviation (at least
-      ``1 / sqrt(number of values)``) instead of ``mean`` and ``std``;
-    - ``exact``: decode and resize every pixel, as the pipelines did that published figures come from. Otherwise a JPEG
-      file that is at least twice as large as needed is decoded at a half, a quarter or an eighth of its size (of its
-      frequencies, those are used that the smaller picture can show), and what remains is resized with vector
-      instructions: the same picture to about one grey value, several times as fast.
+    - ``resize``: ``"crop"`` keeps the aspect ratio: the shorter side becomes ``size / crop_fraction`` pixels long, and
+      the centre is cut out. ``"squash"`` resizes to the height and width and changes the aspect ratio;
+    - ``crop_fraction``: the default, 0.875, is 224 of 256 pixels, as is usual for ImageNet;
+    - ``interpolation``: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``, with antialiasing where an image becomes
+      smaller;
+    - ``channels``: ``"rgb"``, ``"bgr"`` or ``"grey"``: the order of the channels that the model takes;
+    - ``scale``, ``mean``, ``std``: numbers of the formula above; ``mean`` and ``std`` have one value for all channels
+      or one for each, in the order of ``channels``;
+    - ``per_image``: instead of ``mean`` and ``std``, use the mean and the standard deviation of each image (the latter
+      at least ``1 / sqrt(number of values)``);
+    - ``exact``: decode every pixel of a file and resize from these, as was done for published figures. With ``False``,
+      a JPEG file that is at least twice as large as needed is decoded at a half, a quarter or an eighth of its size,
+      and resized with vector instructions. That is several times as fast and differs by about one grey value.
     """
 
     resize: Literal["crop", "squash"] = "crop"
@@ -88,9 +99,9 @@ class Preprocessing:
         if self.resize not in ("crop", "squash"):
             raise ValueError(f"resize {self.resize!r} is neither 'crop' nor 'squash'")
         if not 0 < self.crop_fraction <= 1:
-            raise ValueError(f"crop_fraction {self.crop_fraction} is not in (0, 1]")
+            raise ValueError(f"crop_fraction {self.crop_fraction} is not above 0 and at most 1")
         if min(self.std) <= 0:
-            raise ValueError(f"std {self.std} is not positive")
+            raise ValueError(f"std {self.std} contains a value that is not positive")
 
 
 def read_preprocessing(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,24 +115,54 @@ def read_preprocessing(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """One named model: how to build it and what it must come out as.
+    """A model: its name, the function that builds it, and what must be true of the network that comes out.
 
-    - ``builder``: ``"package.module:function"``, imported when the model is built and not before. The function takes
-      ``(input_shape, classes, include_top, pooling, classifier_activation, **config)`` and returns a ``keras.Model``;
-      one that takes ``columns`` is told by ``zoo.transfer`` the ``Table.category_counts`` of the data;
-    - ``config``: the builder's further arguments; a caller of ``zoo.build`` may override them;
-    - ``input_shape``: without the batch, channels last; ``min_size`` is the smallest height and width the network
-      bears; ``takes_rows`` says that an image model also takes rows, ``(features,)``;
-    - ``parameters``: checked at every build of the declared configuration; ``reference`` says where the figures come
-      from;
-    - ``head``: the layers that ``include_top=False`` leaves out, in order; the last of them has one unit per class;
-    - ``auxiliary``: the layers of each classifier that helps in training alone, in order; a weights file may lack them,
-      or hold those of a model that is built without them;
-    - ``macs`` and ``activation_bytes``: multiply-accumulates and the most memory that activations take at once, for one
-      input of ``input_shape``; computed, from the ``figures.json`` beside the plugin (:mod:`zoo.testing.figures`);
-    - ``preprocessing``: that of the reference build; None for a model that takes no pictures;
-    - ``layouts``: layouts of foreign weight files, each a name and a function ``"package.module:function"`` that
-      takes the name of one of our layers and returns that layer's name in such a file.
+    What a caller sees:
+
+    - ``name``: lower-case letters, digits, ``_`` and ``-``; ``aliases`` are further names;
+    - ``summary``: one line for ``zoo list``, without a capital or a full stop;
+    - ``task``: ``"image-classification"``, ``"classification"`` or ``"regression"`` (of rows of numbers);
+    - ``paper`` and ``year``: the URL of the paper that describes the model, and when it was published.
+
+    How it is built:
+
+    - ``builder``: a reference to a function ``(input_shape, classes, include_top, pooling, classifier_activation,
+      **config)`` that returns a ``keras.Model``. If it also takes ``columns``, ``zoo.transfer`` passes it the
+      ``category_counts`` of the data's table;
+    - ``config``: further arguments for the builder, which a caller of ``zoo.build`` can override;
+    - ``input_shape``: without the batch, channels last; ``min_size`` is the smallest height and width that the network
+      accepts; ``takes_rows`` says that an image model accepts rows of numbers, ``(features,)``, as well;
+    - ``classes`` and ``classifier_activation``: of the reference implementation; the activation None means logits;
+    - ``head``: the names of the layers that ``include_top=False`` leaves out, in order; the last has a unit for each
+      class;
+    - ``auxiliary``: for each auxiliary classifier, which only helps in training, the names of its layers in order. A
+      weights file may lack them, or contain them although the model was built without.
+
+    What is known about it:
+
+    - ``parameters``: how many there are, which is checked at every build with the declared ``config``; ``reference``
+      says where the numbers come from, such as ``"keras.applications"``;
+    - ``macs`` and ``activation_bytes``: the multiply-accumulates, and the most memory that activations take at one
+      time, for one input of ``input_shape``. Leave them out: ``python -m zoo.testing.figures`` computes them;
+    - ``preprocessing``: that of the reference implementation; None for a model that does not take images;
+    - ``layouts``: how other libraries name the layers in their weights files. Each has a name and a reference to a
+      function that takes the name of a layer of this model and returns its name in such a file.
+
+    >>> from zoo import ModelSpec, ParameterCount
+    >>> spec = ModelSpec(
+    ...     name="acmenet",
+    ...     builder="zoo_acme.builders:acmenet",
+    ...     input_shape=(8,),
+    ...     classes=3,
+    ...     parameters=ParameterCount(27),
+    ...     summary="one dense layer",
+    ...     task="classification",
+    ... )
+    >>> spec.config, spec.head
+    ({}, ('predictions',))
+
+    Raises:
+        ValueError: if a name or a reference is not of the right form, or if an image model has no preprocessing.
     """
 
     name: str
@@ -156,18 +197,18 @@ class ModelSpec:
         if not isinstance(self.parameters, ParameterCount):
             raise ValueError(f"parameters of {self.name!r} are {self.parameters!r}, not a ParameterCount")
         if self.task not in TASKS:
-            raise ValueError(f"task {self.task!r} of {self.name!r} is none of {', '.join(TASKS)}")
+            raise ValueError(f"task {self.task!r} of {self.name!r} is not one of {', '.join(TASKS)}")
         if self.task == "image-classification" and self.preprocessing is None:
             raise ValueError(f"image model {self.name!r} declares no preprocessing")
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What a model says of one made-up input, from which wrong weights or a wrong network are known.
+    """The outputs of a model for a generated input, which differ if the weights or the network are wrong.
 
-    The input is :func:`zoo.weights.fingerprints.made_up_input` of ``seed`` and ``input_shape``, brought to the model's
-    scale by the preprocessing of the weights. ``outputs`` are the first outputs of the reference, before the last
-    activation; each may differ by ``tolerance`` times the largest of them.
+    The input is :func:`zoo.weights.fingerprints.made_up_input` of ``seed`` and ``input_shape``, scaled by the
+    preprocessing of the weights. ``outputs`` are the first outputs of the reference implementation, before the last
+    activation. Each of the model's may differ by ``tolerance`` times the largest of them.
     """
 
     outputs: tuple[float, ...]
@@ -178,22 +219,42 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class WeightsSpec:
-    """One set of trained weights for a model, of this plugin or another; ``model`` may be qualified.
+    """Trained weights for a model of this plugin or of another one.
 
-    - ``name``: the tag, the part behind the dot in ``lenet5.digits_0_4``;
-    - ``source``: the path of a file, its URL (``https://``) or ``hf://owner/repo[@revision]/file``;
-    - ``sha256``: in hexadecimal; whole, or its first 8 digits or more where no more is published; ``md5`` where that is
-      what is published. Without either, the digest of the first file that is fetched is pinned and checked ever after;
-    - ``file_name``: what the file is called where people keep it by hand; the last part of ``source`` by default;
-    - ``classes``: the outputs of the network in the file; ``include_top`` is False for a file that lacks the head;
-    - ``class_names``: in the order of the outputs: a tuple, or the text file of one name a line that holds them,
-      ``"package:file.txt"``;
-    - ``input_shape``: what the network was trained on, where that is not the model's own; ``config`` holds the options
-      of the builder that the file needs;
-    - ``preprocessing``: None means the model's own; ``table`` is for a model of rows the ``as_dict()`` of the
-      :class:`zoo.data.Table` that encodes them;
-    - ``metrics``: as published; top-1 and top-5 are shares of 1;
-    - ``fingerprint``: checked by ``zoo weights verify``.
+    What they are:
+
+    - ``model``: the name of the model; ``"zoo-resnet/resnet50"`` if it must be the one of that distribution;
+    - ``name``: the tag, which is the part after the dot in ``lenet5.digits_0_4``;
+    - ``summary``: one line for ``zoo list``; ``licence`` and ``reference``: under which terms, and by whom, they are
+      published;
+    - ``metrics``: as published, such as ``{"top-1": 0.761}``; accuracies are fractions of 1.
+
+    The file:
+
+    - ``source``: its path, its URL (``https://``) or ``hf://owner/repo[@revision]/file``;
+    - ``sha256``: its digest in hexadecimal, or the first 8 digits or more if no more is published; ``md5`` if only that
+      is published. Without either, Zoo records the digest of the first file that it downloads and compares later files;
+    - ``file_name``: the name of a copy that the user downloaded by hand; by default the last part of ``source``;
+    - ``fingerprint``: compared by ``zoo weights verify``.
+
+    The network that they fit:
+
+    - ``classes``: the number of outputs in the file; ``include_top`` is False if the file lacks the head;
+    - ``class_names``: in the order of the outputs, as a tuple or as ``"package:file.txt"``, a file with one name on
+      each line;
+    - ``input_shape``: what the network was trained on, if it differs from the model's; ``config``: options of the
+      builder that the file needs;
+    - ``preprocessing``: None if it is the model's; ``table``: for a model of rows, the ``as_dict()`` of the
+      :class:`zoo.data.Table` that encodes them.
+
+    >>> from zoo import WeightsSpec
+    >>> spec = WeightsSpec("acmenet", "iris", "https://example.org/acmenet_iris.safetensors", classes=3)
+    >>> spec.file_name, spec.is_remote
+    ('acmenet_iris.safetensors', True)
+
+    Raises:
+        ValueError: if the tag or a digest is not of the right form, or if there are more or fewer class names than
+            classes.
     """
 
     model: str
@@ -219,33 +280,37 @@ class WeightsSpec:
         _check_name("weights tag", self.name)
         which = f"of weights {self.model}.{self.name}"
         if self.classes < 1:
-            raise ValueError(f"classes {which} is {self.classes!r}, not the number of outputs")
+            raise ValueError(f"classes {which} is {self.classes!r}; it must be the number of outputs, 1 or more")
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{8,64}", self.sha256):
-            raise ValueError(f"sha256 {which} is not 64 hexadecimal digits, nor the first 8 or more of them")
+            raise ValueError(f"sha256 {which} is neither 64 hexadecimal digits nor the first 8 or more of them")
         if self.md5 is not None and not re.fullmatch(r"[0-9a-f]{32}", self.md5):
             raise ValueError(f"md5 {which} is not 32 hexadecimal digits")
         if isinstance(self.class_names, str):
             if not _RESOURCE.fullmatch(self.class_names):
                 raise ValueError(f"class_names {which} are neither a tuple nor of the form 'package:file.txt'")
         elif self.class_names and len(self.class_names) != self.classes:
-            raise ValueError(f"class_names {which} name {len(self.class_names)} of {self.classes} classes")
+            raise ValueError(f"class_names {which} are {len(self.class_names)} names for {self.classes} classes")
         if not self.file_name:
             object.__setattr__(self, "file_name", re.split(r"[/\\]", self.source)[-1])
 
     @property
     def is_remote(self) -> bool:
-        """Whether the file has to be fetched before it can be read."""
+        """Whether the file must be downloaded before it can be read."""
         return bool(re.match(r"(https?|hf)://", self.source))
 
     def names_of_classes(self) -> tuple[str, ...]:
-        """Return the class names, read from their file if they stand in one."""
+        """Return the class names; if they are in a file, read it.
+
+        Raises:
+            OSError: if that file cannot be read.
+        """
         if not isinstance(self.class_names, str):
             return self.class_names
         from importlib.util import find_spec
         from pathlib import Path
 
         package, _, file = self.class_names.partition(":")
-        found = find_spec(package)  # which imports what the package is in, but not the package
+        found = find_spec(package)  # imports the packages around it, but not the package itself
         if found is None or not found.submodule_search_locations:
             raise FileNotFoundError(f"{self.class_names}: there is no package {package}")
         return tuple(Path(found.submodule_search_locations[0], file).read_text(encoding="utf-8").splitlines())
@@ -253,11 +318,15 @@ class WeightsSpec:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """One named dataset: ``loader`` (``"package.module:function"``) returns a :class:`zoo.data.Dataset`.
+    """A dataset: its name and the function that loads it.
 
-    The function takes ``config`` and the caller's options as keywords; ``path`` is the local file or folder of a
-    dataset that is not shipped, ``seed`` and ``validation`` / ``test`` (fractions) say how to split one that has no
-    split.
+    ``loader`` is a reference to a function that returns a :class:`zoo.data.Dataset`. It is called with the entries of
+    ``config`` and the caller's options as keyword arguments. Those may be ``path``, the local file or folder of a
+    dataset that is not part of a distribution; and ``seed``, ``validation`` and ``test``, which say how to split a
+    dataset that is not split yet (the latter two as fractions).
+
+    Raises:
+        ValueError: if a name or the reference is not of the right form.
     """
 
     name: str
@@ -274,15 +343,19 @@ class DatasetSpec:
         _check_name("dataset name", self.name)
         _check_reference("loader", self.loader)
         if self.task not in TASKS:
-            raise ValueError(f"task {self.task!r} of {self.name!r} is none of {', '.join(TASKS)}")
+            raise ValueError(f"task {self.task!r} of {self.name!r} is not one of {', '.join(TASKS)}")
 
 
 @dataclass(frozen=True)
 class StrategySpec:
-    """One transfer strategy: ``phases`` (``"package.module:function"``) returns a list of :class:`zoo.transfer.Phase`.
+    """A transfer strategy: its name and the function that plans the training.
 
-    The function takes the model, ``epochs``, ``learning_rate`` and the strategy's own options as keywords, whose
-    defaults stand in ``config``. ``new_head`` says whether the head always starts afresh.
+    ``phases`` is a reference to a function that returns a list of :class:`zoo.transfer.Phase`. It takes the model, and
+    as keyword arguments ``epochs``, ``learning_rate`` and the strategy's own options, whose defaults are in ``config``.
+    ``new_head`` says whether training always starts with a new head, even if the number of classes is the same.
+
+    Raises:
+        ValueError: if a name or the reference is not of the right form.
     """
 
     name: str
@@ -299,10 +372,14 @@ class StrategySpec:
 
 @dataclass(frozen=True)
 class WeightFormatSpec:
-    """One further format of weight files.
+    """A format of weights files that Zoo cannot read by itself.
 
-    A file is of this format when its first bytes are ``magic``. ``reader`` (``"package.module:function"``) takes the
-    path and returns a :class:`zoo.weights.formats.WeightFile`.
+    A file has this format if it begins with the bytes ``magic``, whatever its name is. ``reader`` is a reference to a
+    function that takes the path and returns a :class:`zoo.weights.formats.WeightFile`. ``suffixes`` are the usual
+    endings of the names of such files.
+
+    Raises:
+        ValueError: if the name or the reference is not of the right form, or if ``magic`` is empty.
     """
 
     name: str
@@ -315,4 +392,4 @@ class WeightFormatSpec:
         _check_name("format name", self.name)
         _check_reference("reader", self.reader)
         if not self.magic:
-            raise ValueError(f"format {self.name!r} declares no magic bytes to know its files by")
+            raise ValueError(f"format {self.name!r} declares no magic bytes, by which its files are recognised")

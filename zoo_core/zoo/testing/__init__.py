@@ -1,1 +1,1 @@
-"""What the authors of plugins check and compute with."""
+"""Tools with which plugin authors check their plugins and compute the figures of their models."""

@@ -1,4 +1,4 @@
-"""Compute the figures of a plugin's models and keep them beside it: ``python -m zoo.testing.figures DISTRIBUTION``."""
+"""Compute what a plugin's models cost and save it beside the plugin: ``python -m zoo.testing.figures DISTRIBUTION``."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from zoo.registry import list_plugins
 
 
 def figures_of(model: keras.Model) -> dict[str, int]:
-    """Return what a record of ``model`` says of its cost, for one input of the shape it was built for, at inference."""
+    """Return the cost of ``model`` as its spec gives it: of inference on one input of the shape it was built for."""
     model = keras.Model(model.input, model.outputs[0])  # without auxiliary classifiers
     return {"macs": multiply_accumulates(model), "activation_bytes": peak_activation_bytes(model)}
 
 
 def write_figures(distribution: str) -> Path:
-    """Build every model of ``distribution``, write their figures beside its plugin and return the file's path.
+    """Build every model of ``distribution``, write their figures to a file beside its plugin and return its path.
 
     Raises:
-        UnknownNameError: if it offers no models.
+        UnknownNameError: if no such distribution offers models.
     """
     plugins = [each for each in list_plugins() if each.distribution == distribution and "zoo_models" in each.specs]
     if not plugins:
         asked = f"compute the figures of {distribution!r}"
-        raise UnknownNameError(asked, "no such distribution offers models", "`zoo plugins` shows those that do")
+        raise UnknownNameError(
+            asked, "no distribution of that name offers models", "see `zoo plugins` for those that do"
+        )
     figures = {}
     for spec in plugins[0].specs["zoo_models"]:
         figures[spec.name] = figures_of(build(f"{distribution}/{spec.name}"))
@@ -44,7 +46,7 @@ def write_figures(distribution: str) -> Path:
 @click.command()
 @click.argument("distribution")
 def main(distribution: str) -> None:
-    """Compute what the models of DISTRIBUTION cost and write it beside its plugin."""
+    """Compute what the models of DISTRIBUTION cost and save it beside its plugin."""
     try:
         click.echo(write_figures(distribution))
     except ZooError as error:
