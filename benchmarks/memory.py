@@ -1,8 +1,8 @@
-"""Peak memory of training a head on ten times as many photographs, in one run.
+"""Peak memory of training a head, and of training it on ten times as many photographs.
 
-The photographs are made up, JPEG files of 320x240, all different, in two classes. Each training has a process of its
-own, after the import of Keras. Besides the two trainings with the features of the frozen layers in memory there is one
-with them on disk, on the larger number:
+The photographs are generated: JPEG files of 320x240, all different, in two classes. Each training runs in its own
+process, and what is measured is the growth after the import of Keras. Two trainings keep the features of the frozen
+layers in memory; a third, on the larger number of photographs, keeps them on disk:
 python benchmarks/memory.py [--photos 20000] [--model NAME] [--epochs 3] [--check] [--json]
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 from measuring import side_by_side
 from PIL import Image
 
-#: By how much a training on ten times as many photographs may exceed the smaller one.
+#: The most memory of a training on ten times as many photographs, divided by that of the smaller training.
 TARGET = 1.25
 
 TRAIN = """
@@ -31,9 +31,9 @@ zoo.transfer(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, default=20_000, help="of the larger training (default 20000)")
+    parser.add_argument("--photos", type=int, default=20_000, help="those of the larger training (default 20000)")
     parser.add_argument("--model", default="mobilenet_v1_025", help="the network (default mobilenet_v1_025)")
-    parser.add_argument("--epochs", type=int, default=3, help="of each training (default 3)")
+    parser.add_argument("--epochs", type=int, default=3, help="the epochs of each training (default 3)")
     parser.add_argument("--check", action="store_true", help=f"exit with 1 if memory grows by more than {TARGET}")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def write(folder: Path, count: int) -> None:
-    """Write ``count`` different JPEG files of two classes."""
+    """Write ``count`` different JPEG files in two class folders."""
     random = np.random.default_rng(0)
     for index in range(count):
         coarse = Image.fromarray(random.integers(0, 256, (12, 16, 3), np.uint8))

@@ -40,7 +40,7 @@ class Augmentation:
     - ``zoom``: larger or smaller by up to this share;
     - ``shift``: by up to this share of the height and of the width;
     - ``crop``: up to this share of each side is cut off, at a random place, and the rest is resized to the full size;
-    - ``contrast``: the distance of each value from the mean is changed by up to this share;
+    - ``contrast``: the distance of each value from its channel's mean grows by up to this share;
     - ``brightness``: up to this share of the range of values is added or subtracted;
     - ``saturation`` and ``hue``: at 1 the largest change of the Keras layers of these names; for colour images only;
     - ``noise``: the standard deviation of Gaussian noise, as a share of the range of values.
