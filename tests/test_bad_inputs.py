@@ -80,7 +80,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], list[object]], list[str]]] = {
     ),
     "wrong file type": (
         lambda p: ["build", "lenet5", "--weights", file_of(p / "lenet5.h5", b"\x89PNG\r\n\x1a\n" + bytes(64))],
-        ["lenet5.h5", "it is of no format that is read"],
+        ["lenet5.h5", "its format is unknown"],
     ),
     "truncated .h5": (
         lambda p: ["build", "lenet5", "--weights", truncated_hdf5(p / "lenet5.h5")],

@@ -58,8 +58,8 @@ def test_without_the_top_only_the_rest_is_written(source: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["out.h5", "--model", "mobilenet_v1_025"], "let it end with .safetensors or .weights.h5"),
-        (["there.safetensors", "--model", "mobilenet_v1_025"], "that file is there already"),
+        (["out.h5", "--model", "mobilenet_v1_025"], "use a name that ends with .safetensors or .weights.h5"),
+        (["there.safetensors", "--model", "mobilenet_v1_025"], "the file exists already"),
         (["out.safetensors", "--model", "mobilenet_v1_050"], "the file fits"),
         (["out.safetensors", "--model", "mobilenet_v1_025", "--classes", "7"], "pass the classes of the file"),
         (["out.safetensors", "--model", "mobilenet_v9"], "did you mean"),

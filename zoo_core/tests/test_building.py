@@ -77,9 +77,9 @@ def test_another_configuration_is_not_held_to_the_declared_count() -> None:
         ({"pooling": "mean", "include_top": False}, "pass 'avg', 'max' or None"),
         ({"widht": 2}, "did you mean 'width'?"),
         ({"clases": 2}, "did you mean 'classes'?"),
-        ({"colour": 2}, "its options are width, fails"),
+        ({"colour": 2}, "its options are: width, fails"),
         ({"classes": 1, "classifier_activation": "softmax"}, "its output would always be 1"),
-        ({"fails": "bad luck"}, "its builder raised ValueError: bad luck; it was built with other arguments"),
+        ({"fails": "bad luck"}, "its builder raised ValueError: bad luck; change the arguments that differ"),
     ],
 )
 def test_an_argument_that_does_not_fit_is_named(arguments: dict[str, object], message: str) -> None:
@@ -112,7 +112,7 @@ def test_the_activation_follows_the_number_of_classes(classes: int, passed: dict
 
 
 def test_a_tag_in_the_name_and_weights_besides_are_refused() -> None:
-    with pytest.raises(zoo.ArgumentError, match="pass one of them"):
+    with pytest.raises(zoo.ArgumentError, match="pass only one of them"):
         zoo.build("toy.photos", weights="drawings")
 
 

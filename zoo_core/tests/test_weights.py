@@ -228,7 +228,7 @@ MISFITS: dict[str, tuple[Callable[[keras.Model, Path], None], str]] = {
     ),
     "an array too many": (
         _changed(lambda a: a.update({"tail/kernel": np.zeros((1,), "float32")})),
-        "tail/kernel (1,) of the file has no place in the model",
+        "tail/kernel (1,) of the file belongs to no variable of the model",
     ),
     "another shape": (
         _changed(lambda a: a.update({"hidden/kernel": np.zeros((47, 5), "float32")})),
@@ -339,18 +339,18 @@ UNREADABLE: dict[str, tuple[Callable[[Path, keras.Model], None], str]] = {
     "a web page": (_bytes(b"\n<!DOCTYPE html><title>404</title>"), "it is a web page (HTML)"),
     "a Git LFS pointer": (_bytes(b"version https://git-lfs.github.com/spec/v1\n"), "it is a Git LFS pointer"),
     "a pickle": (_bytes(pickle.dumps({"a": 1})), "it is a Python pickle, which can run code"),
-    "a JPEG": (_bytes(b"\xff\xd8\xff\xe0" + b"0" * 99), "it is of no format that is read"),
+    "a JPEG": (_bytes(b"\xff\xd8\xff\xe0" + b"0" * 99), "its format is unknown"),
     "a truncated .h5": (_truncated_hdf5, "the file is damaged or cut short"),
     "a truncated .safetensors": (_truncated_safetensors, "the file is damaged or cut short"),
     "a damaged zip": (_bytes(b"PK\x03\x04" + b"\0" * 64), "the file is damaged or cut short"),
-    "a zip without a model": (_zip_without_model, "without model.weights.h5"),
-    "an .h5 of something else": (lambda p, m: h5py.File(p, "w").close(), "not one of a Keras model"),
+    "a zip without a model": (_zip_without_model, "which has model.weights.h5"),
+    "an .h5 of something else": (lambda p, m: h5py.File(p, "w").close(), "not of a Keras model"),
     "an external link": (_external_link, "is a link, which is not followed"),
     "a soft link": (_soft_link, "is a link, which is not followed"),
-    "external storage": (_external_storage, "lies in another file, which is not read"),
-    "a virtual dataset": (_virtual, "lies in another file, which is not read"),
-    "a shape bomb": (_declares_gigabytes, "declares 4,000,000,000 bytes and holds 0"),
-    "no layer names": (_nameless, "it names no layers"),
+    "external storage": (_external_storage, "is in another file, which is not read"),
+    "a virtual dataset": (_virtual, "is in another file, which is not read"),
+    "a shape bomb": (_declares_gigabytes, "declares 4,000,000,000 bytes, but the file has 0"),
+    "no layer names": (_nameless, "it has no layer names"),
 }
 
 
@@ -394,7 +394,7 @@ def test_a_failing_read_of_the_last_array_leaves_the_model_as_it_was(tmp_path: P
     ("source", "message"),
     [
         ("/nowhere/weights.h5", "there is no file /nowhere/weights.h5"),
-        (".", "is no file"),
+        (".", "is not a file"),
         ("imagenet", "no plugin offers weights for zoo-toys/toy"),
     ],
 )
@@ -440,7 +440,7 @@ def test_a_tag_whose_file_was_changed_is_refused(tagged: Path) -> None:
     content = bytearray(tagged.read_bytes())
     content[-1] ^= 1
     tagged.write_bytes(content)
-    with pytest.raises(zoo.WeightsFileError, match="where its tag promises"):
+    with pytest.raises(zoo.WeightsFileError, match="but its tag gives"):
         zoo.build("toy.letters")
     tagged.unlink()
     plugins.forget_plugins()
@@ -453,10 +453,10 @@ def test_weights_are_verified_whole(tagged: Path, tmp_path: Path) -> None:
 
     assert verify("toy.letters").report.tag == "letters"
     assert len(verify(str(tagged), model="toy").report.loaded) == 11
-    with pytest.raises(zoo.ArgumentError, match="that names no weights"):
+    with pytest.raises(zoo.ArgumentError, match="the name has no weights tag"):
         verify("toy")
     write_safetensors(toy(classes=3), tmp_path / "three.safetensors")
-    with pytest.raises(zoo.WeightsFileError, match="predictions/kernel finds no array of its shape"):
+    with pytest.raises(zoo.WeightsFileError, match="the file has no array of the right shape for predictions/kernel"):
         verify(str(tmp_path / "three.safetensors"), model="toy")
 
 

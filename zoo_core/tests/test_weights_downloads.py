@@ -70,7 +70,7 @@ def test_a_download_that_another_call_began_goes_on_where_it_stopped(
 ) -> None:
     monkeypatch.setattr(downloads, "ATTEMPTS", 1)
     server.script.append(serve(cut_after=5000))
-    with pytest.raises(WeightsFileError, match=r"try again later; the 5,000 bytes that have come are kept"):
+    with pytest.raises(WeightsFileError, match=r"try again later; the 5,000 bytes downloaded so far are kept"):
         get(url)
     assert in_store() == []
     assert get(url) == WEIGHTS
@@ -172,7 +172,7 @@ def test_a_length_that_is_always_wrong_ends_in_an_error(server: Server, url: str
 
 def test_a_file_that_is_cut_short_without_a_length_is_no_file_of_weights(server: Server, url: str) -> None:
     server.script.append(serve(with_length=False, cut_after=1000))
-    with pytest.raises(WeightsFileError, match="is no file of weights: the file is damaged or cut short"):
+    with pytest.raises(WeightsFileError, match="is not a weights file: the file is damaged or cut short"):
         get(url, sha256=None)
     assert in_store() == []
 
@@ -275,14 +275,14 @@ def test_a_packed_answer_that_is_cut_is_not_resumed(server: Server, url: str) ->
 @pytest.mark.parametrize("sha256", [DIGEST, None])
 def test_a_web_page_under_the_name_of_weights_is_recognised(server: Server, url: str, sha256: str | None) -> None:
     server.files["/a.safetensors"] = PAGE
-    with pytest.raises(WeightsFileError, match=r"what http.* sends is no file of weights: it is a web page"):
+    with pytest.raises(WeightsFileError, match=r"the file from http.* is not a weights file: it is a web page"):
         get(url, sha256=sha256)
     assert in_store() == []
 
 
 def test_another_file_than_was_promised_is_refused_with_both_digests(server: Server, url: str) -> None:
     server.files["/a.safetensors"] = OTHER
-    with pytest.raises(WeightsFileError, match=f"{hashlib.sha256(OTHER).hexdigest()}, where {DIGEST} is promised"):
+    with pytest.raises(WeightsFileError, match=f"{hashlib.sha256(OTHER).hexdigest()}, but {DIGEST} is expected"):
         get(url)
     assert in_store() == []
     assert len(server.requests) == 1
@@ -325,7 +325,7 @@ def test_progress_is_shown_on_a_terminal_alone(
 
 def test_a_full_disk_is_noticed_before_the_download(server: Server, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
-    with pytest.raises(WeightsFileError, match=rf"has 100 bytes left, and {len(WEIGHTS):,} are to come; make space"):
+    with pytest.raises(WeightsFileError, match=rf"has 100 bytes of free space, and {len(WEIGHTS):,} are needed"):
         get(url)
 
 

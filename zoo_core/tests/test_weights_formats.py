@@ -260,7 +260,7 @@ def test_a_shard_outside_the_folder_is_not_read(shard: str, tmp_path: Path) -> N
     shard = json.dumps(shard.format(tmp_path))
     (folder / "model.json").write_text(text.replace('"group1-shard1of2.bin"', shard))
     for use in (open_weights, files_of):
-        with pytest.raises(zoo.WeightsFileError, match="lies outside the folder, where nothing is read"):
+        with pytest.raises(zoo.WeightsFileError, match="is outside the folder, where nothing may be read"):
             use(folder)
 
 
@@ -310,10 +310,10 @@ def _bomb(file: h5py.File) -> None:
 
 HOSTILE: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "an external link": (_link, "is a link, which is not followed"),
-    "a reference for a name": (_reference, "holds something else than names"),
-    "a group within itself": (_cycle, "stands in two places"),
-    "a foreign filter": (_filtered, "packed by a filter that is not read"),
-    "gigabytes of zeros": (_bomb, "declares 4,294,967,296 bytes and holds 0"),
+    "a reference for a name": (_reference, "has other values than names"),
+    "a group within itself": (_cycle, "occurs in two places"),
+    "a foreign filter": (_filtered, "compressed by an unsupported filter"),
+    "gigabytes of zeros": (_bomb, "declares 4,294,967,296 bytes, but the file has 0"),
 }
 
 
@@ -386,7 +386,7 @@ def test_a_bomb_is_refused_before_memory_grows(name: str, tmp_path: Path) -> Non
     ("code", "found"),
     [
         ("def read(path):\n    return 1 / 0\n", "the reader of the format 'toyfile' failed (ZeroDivisionError"),
-        ("def read(path):\n    return None\n", "returned None, which is no WeightFile"),
+        ("def read(path):\n    return None\n", "returned None, which is not a WeightFile"),
         ("import nothing_of_the_kind\n", "ModuleNotFoundError"),
     ],
 )

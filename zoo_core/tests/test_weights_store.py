@@ -99,8 +99,8 @@ def test_a_body_that_changed_after_it_was_pinned_is_refused_until_the_pin_is_del
     for _ in range(2):
         with pytest.raises(WeightsFileError) as caught:
             get(url)
-        assert f"{OTHER_DIGEST}, where {DIGEST} was pinned on 20" in caught.value.found
-        assert caught.value.advice == f"if the new file is the right one, delete {the_pin()} and ask again"
+        assert f"{OTHER_DIGEST}, but {DIGEST} was pinned on 20" in caught.value.found
+        assert caught.value.advice == f"if the new file is the right one, delete {the_pin()} and try again"
     assert in_store() == []
     the_pin().unlink()
     assert get(url) == OTHER
@@ -118,7 +118,7 @@ def test_an_md5_is_checked_where_that_is_what_is_published(url: str, md5: str, r
     if right:
         assert get(url, md5=md5) == WEIGHTS
     else:
-        with pytest.raises(WeightsFileError, match=f"has the MD5 {MD5}, where {md5} is promised"):
+        with pytest.raises(WeightsFileError, match=f"has the MD5 {MD5}, but {md5} is expected"):
             get(url, md5=md5)
         assert in_store() == []
 
@@ -183,14 +183,14 @@ def test_another_file_of_that_name_is_refused_with_both_digests(stick: Path, url
     (stick / "a.safetensors").write_bytes(OTHER)
     with pytest.raises(WeightsFileError) as caught:
         get(url, sha256=DIGEST)
-    assert caught.value.found == f"{stick / 'a.safetensors'} has the SHA-256 {OTHER_DIGEST}, where {DIGEST} is promised"
+    assert caught.value.found == f"{stick / 'a.safetensors'} has the SHA-256 {OTHER_DIGEST}, but {DIGEST} is expected"
 
 
 def test_a_file_by_hand_is_pinned_at_its_first_use_and_checked_ever_after(stick: Path, url: str) -> None:
     (stick / "a.safetensors").write_bytes(WEIGHTS)
     get(url)
     (stick / "a.safetensors").write_bytes(weights_file(seed=2, count=10))
-    with pytest.raises(WeightsFileError, match=f"where {DIGEST} was pinned on .* delete {the_pin()} and ask again"):
+    with pytest.raises(WeightsFileError, match=f"but {DIGEST} was pinned on .* delete {the_pin()} and try again"):
         get(url)
     # One of the same size is only known by its digest, which the reader of the file takes.
     (stick / "a.safetensors").write_bytes(OTHER)
@@ -199,7 +199,7 @@ def test_a_file_by_hand_is_pinned_at_its_first_use_and_checked_ever_after(stick:
 
 def test_a_web_page_that_was_saved_by_hand_is_never_pinned(stick: Path, url: str) -> None:
     (stick / "a.safetensors").write_text("<html>Not found</html>")
-    with pytest.raises(WeightsFileError, match=r"a\.safetensors is no file of weights: it is a web page"):
+    with pytest.raises(WeightsFileError, match=r"a\.safetensors is not a weights file: it is a web page"):
         get(url)
     assert list(weights_folder().glob("pins/*")) == []
 
@@ -218,7 +218,7 @@ def test_a_file_can_be_put_into_the_store_by_hand(server: Server, url: str) -> N
 @pytest.mark.parametrize(
     ("known", "promise"),
     [
-        ({}, "its digest is not known"),
+        ({}, "its digest is unknown"),
         ({"sha256": DIGEST}, f"SHA-256 {DIGEST}"),
         ({"sha256": DIGEST[:8]}, f"SHA-256 {DIGEST[:8]}..."),
         ({"md5": MD5}, f"MD5 {MD5}"),
@@ -231,7 +231,7 @@ def test_offline_says_exactly_which_file_to_put_where(
     with pytest.raises(WeightsFileError) as caught:
         get(url, **known)
     target = weights_folder() / "by_hand" / "a.safetensors"
-    assert caught.value.advice == f"download {url} ({promise}) elsewhere and put it at {target}"
+    assert caught.value.advice == f"download {url} ({promise}) on another machine and copy it to {target}"
     assert server.requests == []
     target.parent.mkdir(parents=True)
     target.write_bytes(WEIGHTS)
@@ -248,7 +248,7 @@ def test_offline_names_the_first_of_the_users_own_folders(
     stick: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZOO_OFFLINE", "1")
-    with pytest.raises(WeightsFileError, match=rf"put it at {stick.parent / 'absent' / 'a.safetensors'}$"):
+    with pytest.raises(WeightsFileError, match=rf"copy it to {stick.parent / 'absent' / 'a.safetensors'}$"):
         get(url)
 
 
@@ -276,7 +276,7 @@ def test_the_file_of_a_mirror_has_to_be_the_right_one(
 ) -> None:
     server.files["/mirror/a.safetensors"] = OTHER
     monkeypatch.setenv("ZOO_MIRROR", f"{server.url}/mirror")
-    with pytest.raises(WeightsFileError, match=rf"/mirror/a\.safetensors sends has the SHA-256 {OTHER_DIGEST}"):
+    with pytest.raises(WeightsFileError, match=rf"/mirror/a\.safetensors has the SHA-256 {OTHER_DIGEST}"):
         get(url, sha256=DIGEST)
     assert in_store() == []
 
@@ -379,12 +379,12 @@ def test_two_processes_that_ask_at_once_download_once(server: Server, url: str, 
     with said.open("w") as stderr:
         processes = [start(url, stderr=stderr), start(url, stderr=stderr)]
         until = time.monotonic() + 30
-        while "waiting for another process that is fetching" not in said.read_text() and time.monotonic() < until:
+        while "waiting for another process that is downloading" not in said.read_text() and time.monotonic() < until:
             time.sleep(0.01)
         both_there.set()
         paths = [Path(process.communicate(timeout=60)[0].strip()) for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    assert said.read_text() == f"waiting for another process that is fetching {url}\n"
+    assert said.read_text() == f"waiting for another process that is downloading {url}\n"
     assert len(server.requests) == 1
     assert paths == in_store() * 2
     assert paths[0].read_bytes() == WEIGHTS
@@ -485,7 +485,7 @@ def test_a_revision_is_asked_for(fake_hub: Hub) -> None:
 
 def test_the_digest_that_the_hub_tells_is_checked(fake_hub: Hub, server: Server) -> None:
     server.files[f"/owner/net/resolve/{commit_of()}/model.safetensors"] = OTHER
-    with pytest.raises(WeightsFileError, match=f"{OTHER_DIGEST}, where {DIGEST} is promised"):
+    with pytest.raises(WeightsFileError, match=f"{OTHER_DIGEST}, but {DIGEST} is expected"):
         from_hub("hf://owner/net")
 
 
@@ -494,7 +494,7 @@ def test_a_repository_that_moved_on_is_refused_while_its_older_file_is_pinned(fa
     from_hub("hf://owner/net")
     in_store()[0].unlink()
     fake_hub.has("owner/net", {"model.safetensors": OTHER}, large=large)
-    with pytest.raises(WeightsFileError, match=f"{OTHER_DIGEST}, where {DIGEST} was pinned on"):
+    with pytest.raises(WeightsFileError, match=f"{OTHER_DIGEST}, but {DIGEST} was pinned on"):
         from_hub("hf://owner/net")
 
 
@@ -514,8 +514,8 @@ def test_the_one_file_of_weights_of_a_repository_is_chosen(files: list[str], cho
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["b.h5", "a.h5"], r"holds 2 files of weights: a\.h5, b\.h5; name one of them, as in hf://owner/net@v1/a\.h5"),
-        (["pytorch_model.bin"], r"holds no \.safetensors, \.h5 or \.keras file, only pytorch_model\.bin"),
+        (["b.h5", "a.h5"], r"has 2 weights files: a\.h5, b\.h5; name one of them, for example hf://owner/net@v1/a\.h5"),
+        (["pytorch_model.bin"], r"has no \.safetensors, \.h5 or \.keras file, only pytorch_model\.bin"),
         ([], "only nothing"),
     ],
 )
@@ -536,8 +536,8 @@ def test_what_is_no_name_of_the_hub_is_refused(url: str) -> None:
         ("RepoNotFound", 404, r"there is no http://.*/owner/gone, or it is private"),
         ("RepoNotFound", 401, "set HF_TOKEN"),
         ("RevisionNotFound", 404, "has no revision 'v9'"),
-        ("GatedRepo", 403, "is shown to those alone who were let in"),
-        ("", 418, "cannot be asked"),
+        ("GatedRepo", 403, "is only open to people who were given access"),
+        ("", 418, "cannot be reached"),
     ],
 )
 def test_what_the_hub_refuses_is_an_error_that_says_why(
@@ -571,7 +571,7 @@ def test_a_file_of_the_hub_by_hand_lies_under_its_repository_and_revision(
 ) -> None:
     monkeypatch.setenv("ZOO_OFFLINE", "1")
     (stick / "model.safetensors").write_bytes(OTHER)
-    with pytest.raises(WeightsFileError, match=r"put it at .*/owner/net@v1/model\.safetensors$"):
+    with pytest.raises(WeightsFileError, match=r"copy it to .*/owner/net@v1/model\.safetensors$"):
         from_hub(url)
     (stick / "owner" / "net@v1").mkdir(parents=True)
     (stick / "owner" / "net@v1" / "model.safetensors").write_bytes(WEIGHTS)

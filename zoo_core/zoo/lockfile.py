@@ -1,4 +1,4 @@
-"""``zoo.lock``: which plugins, weights and preprocessing the models of a project are made of, written down."""
+"""``zoo.lock``: the exact plugins, weights and preprocessing that the models of a project are made of."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class LockedModel:
-    """One model of a project: where its record is from, and what its weights are and want.
+    """One model of a project: the distributions that it is made of, its weights and its preprocessing.
 
-    ``weights`` is the tag or the path as it was given; ``sha256`` the digest of the file; both None without weights.
+    ``weights`` is the tag or the path as the user gave it, and ``sha256`` is the digest of the file. Both are None for
+    a model without weights.
     """
 
     model: str
@@ -39,7 +40,7 @@ class LockedModel:
 
     @property
     def key(self) -> str:
-        """What the model goes by in the lock: its qualified name and its weights."""
+        """The name of the model in the lock: its qualified name and its weights."""
         return _key(self.model, self.weights)
 
     @classmethod
@@ -50,22 +51,24 @@ class LockedModel:
 
 
 def lock(names: Iterable[str] = (), path: str | os.PathLike[str] = LOCK) -> list[LockedModel]:
-    """Write the models of a project to ``path`` and return all that stand there, those of before included.
+    """Write the models of a project to ``path`` and return all models of the lock, the earlier ones included.
 
     Args:
         names: ``"resnet50"``, ``"resnet50.imagenet"`` or, with a file of weights, ``"resnet50=weights/photos.h5"``.
-            None at all: those of the file are written anew, as they are today.
-        path: of the lock; it is replaced in one step.
+            Without names, the models that are already in the lock are written again, as they are today.
+        path: the path of the lock, which is replaced in one step.
 
     Raises:
-        UnknownNameError, WeightsError: if a model or its weights are not there.
+        UnknownNameError, WeightsError: if a model or its weights cannot be found.
         LockError: if there is nothing to lock, or the file cannot be read or written.
     """
     path = Path(path)
     before = read_lock(path) if path.exists() else {}
     wanted = [_parsed(name) for name in names] or [(each.model, each.weights) for each in before.values()]
     if not wanted:
-        raise LockError(f"write {path}", "no model was named, and none is locked yet", "name the models: MODEL[.TAG]")
+        raise LockError(
+            f"write {path}", "no model was named, and no model is locked yet", "name the models: MODEL[.TAG]"
+        )
     fresh = {each.key: each for each in (_as_of_today(*each) for each in wanted)}
     locked = {**before, **fresh}
     content = {"version": _VERSION, "models": [asdict(locked[key]) for key in sorted(locked)]}
@@ -81,29 +84,29 @@ def read_lock(path: str | os.PathLike[str]) -> dict[str, LockedModel]:
     """Return the models of a lock by their keys.
 
     Raises:
-        LockError: if there is none, or it is damaged.
+        LockError: if the file is missing or damaged.
     """
     request = f"read {os.fspath(path)}"
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         if content["version"] != _VERSION:
-            found = f"it is of version {content['version']}, where this zoo writes {_VERSION}"
-            raise LockError(request, found, "install the zoo that wrote it, or write it anew with `zoo lock`")
+            found = f"it has the version {content['version']}, and this Zoo reads version {_VERSION}"
+            raise LockError(request, found, "install the Zoo that wrote it, or write it again with `zoo lock`")
         return {each.key: each for each in map(LockedModel.from_dict, content["models"])}
     except FileNotFoundError:
         raise LockError(request, "there is no such file", "write it with `zoo lock MODEL...`") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        advice = "restore it, or delete it and write it anew with `zoo lock`"
+        advice = "restore it, or delete it and write it again with `zoo lock`"
         raise LockError(request, f"it cannot be read ({one_line(error)})", advice) from error
 
 
 def check_lock(
     entry: Entry[ModelSpec], weights: str | None, source: Source | None, path: str | os.PathLike[str]
 ) -> None:
-    """Compare what is about to be built with the lock.
+    """Compare the model that is about to be built with the lock.
 
     Raises:
-        LockError: if it is not in the lock, or anything differs from it, naming both.
+        LockError: if the model is not in the lock, or if anything differs from the lock; the message has both values.
     """
     request = f"build {_key(entry.qualified, weights)!r} as locked in {os.fspath(path)}"
     models = read_lock(path)
@@ -127,7 +130,7 @@ def check_lock(
         if json.dumps(here) != json.dumps(there)
     ]
     if differences:
-        advice = f"install what the lock says, or accept the change with `zoo lock {key}`"
+        advice = f"install what the lock lists, or accept the change with `zoo lock {key}`"
         raise LockError(request, "; ".join(differences), advice)
 
 
@@ -151,7 +154,7 @@ def _as_of_today(name: str, weights: str | None) -> LockedModel:
 
 
 def _described(entry: Entry[ModelSpec], weights: str | None, source: Source | None) -> LockedModel:
-    """Return the model as it is here and now."""
+    """Return the model as it is installed now."""
     versions = {plugin.distribution: plugin.version for plugin in load_plugins()}
     taking_part = {"zoo-core", entry.distribution}
     preprocessing = entry.spec.preprocessing

@@ -1,4 +1,4 @@
-"""What Zoo knows of a model that it has built: its spec, its options, its preprocessing, its class names."""
+"""What Zoo knows about a model that it has built: its spec, options, preprocessing and class names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from zoo.specs import ModelSpec, Preprocessing
 
 @dataclass(frozen=True)
 class Build:
-    """What Zoo knows of a model it has built; :func:`build_of` returns it.
+    """What Zoo knows about a model that it has built; :func:`build_of` returns it.
 
-    ``options`` are the arguments that the model was built with, complete, so that it can be built again.
-    ``class_names`` is empty when nobody said what the outputs mean. ``table`` encodes the rows that the model takes,
-    if it takes rows.
+    ``options`` are all arguments that the model was built with, so that it can be built again. ``class_names`` is empty
+    if the meaning of the outputs is unknown. ``table`` encodes the rows of a model that takes rows.
     """
 
     spec: ModelSpec
@@ -38,15 +37,15 @@ class Build:
 
 
 def build_of(model: keras.Model) -> Build | None:
-    """Return what Zoo knows of ``model``, or None if Zoo has not built it."""
+    """Return what Zoo knows about ``model``, or None if Zoo did not build it."""
     return getattr(model, "_zoo_build", None)
 
 
 def annotate(model: keras.Model, **changes: Any) -> None:
-    """Replace fields of what Zoo knows of ``model``, such as its class names after training.
+    """Replace fields of the :class:`Build` of ``model``, such as its class names after training.
 
     Raises:
-        ArgumentError: if Zoo has not built the model.
+        ArgumentError: if Zoo did not build the model.
     """
     known = build_of(model)
     if known is None:
@@ -55,7 +54,7 @@ def annotate(model: keras.Model, **changes: Any) -> None:
 
 
 def is_linear(activation: str | None) -> bool:
-    """Return whether a last layer of this activation puts out logits or plain numbers."""
+    """Return whether a last layer with this activation gives logits or unbounded numbers."""
     return activation in (None, "linear")
 
 
@@ -63,7 +62,7 @@ def require_build(model: keras.Model) -> Build:
     """Return the build of ``model``.
 
     Raises:
-        ArgumentError: if Zoo has not built it, or it takes several inputs, where a dataset's samples are one each.
+        ArgumentError: if Zoo did not build it, or if it takes several inputs, because each sample of a dataset is one.
     """
     known = build_of(model)
     if known is None:
@@ -71,5 +70,5 @@ def require_build(model: keras.Model) -> Build:
     count = len(getattr(model, "inputs", None) or [None])
     if count > 1:
         advice = "build it with a single input, or train it with Keras' own fit"
-        raise ArgumentError(asked(), f"{known.qualified!r} takes {count} inputs, and the data gives one", advice)
+        raise ArgumentError(asked(), f"{known.qualified!r} takes {count} inputs, and the data has one", advice)
     return known

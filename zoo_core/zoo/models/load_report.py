@@ -66,7 +66,7 @@ class LoadReport:
         for name, reason in (*self.missing, *self.auxiliary):
             lines.append(f"left at its initial value: {name} ({reason})")
         for name in self.unexpected:
-            lines.append(f"not used: {name}")
+            lines.append(f"unexpected in the file: {name}")
         return "\n".join(lines)
 
 

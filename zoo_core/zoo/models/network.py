@@ -1,4 +1,4 @@
-"""From complete options to a Keras network whose parameter count is verified."""
+"""Building a Keras network from complete options, and checking its parameter count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.plugins import load_plugins
 from zoo.registry import Entry
 from zoo.specs import ModelSpec
 
-# For TensorFlow, all models are one whose network is compiled too often, and it advises what does not apply.
+# TensorFlow takes different models for one that is traced again and again, and gives advice that does not apply.
 logging.getLogger("tensorflow").addFilter(lambda record: "triggered tf.function retracing" not in record.getMessage())
 
 
@@ -34,7 +34,8 @@ def build_from(entry: Entry[ModelSpec], options: dict[str, Any]) -> keras.Model:
         found = f"its builder raised {one_line(error)}"
         if options == resolve_options(entry):
             raise PluginError(asked, found, f"tell the authors of {entry.distribution}") from error
-        raise ArgumentError(asked, found, "it was built with other arguments than it declares; change them") from error
+        advice = "change the arguments that differ from the declared ones"
+        raise ArgumentError(asked, found, advice) from error
     _check_model(entry, model)
     if options == resolve_options(entry):
         _check_count(entry, model)
@@ -58,7 +59,7 @@ def _check_count(entry: Entry[ModelSpec], model: keras.Model) -> None:
     if (total, trainable) != (expected.total, expected.trainable):
         raise ParameterCountError(
             f"build {entry.qualified!r}",
-            f"it has {total:,} parameters, {trainable:,} of them trainable, where its plugin declares "
+            f"it has {total:,} parameters, {trainable:,} of them trainable, but its plugin declares "
             f"{expected.total:,} and {expected.trainable:,}",
             f"do not use it; tell the authors of {entry.distribution}",
         )

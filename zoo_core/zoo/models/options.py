@@ -1,4 +1,4 @@
-"""The arguments of a model's builder: completed from its spec, and each checked against it."""
+"""The arguments of a model's builder: missing ones are taken from its spec, and each one is checked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoo.specs import ModelSpec
 
 
 class Declared:
-    """The default of an argument whose value the model's record declares."""
+    """The default of an argument whose value the model's spec declares."""
 
     def __repr__(self) -> str:
         return "<as declared>"
@@ -21,7 +21,7 @@ class Declared:
 
 DECLARED: Final = Declared()
 
-#: What every builder takes; everything else is the model's own configuration.
+#: The arguments that every builder takes; all others are the model's own options.
 _COMMON = ("input_shape", "classes", "include_top", "pooling", "classifier_activation")
 
 
@@ -100,7 +100,7 @@ def _checked_config(entry: Entry[ModelSpec], config: dict[str, Any]) -> dict[str
     known = own_options(entry)
     for name in config:
         if name not in known:
-            advice = did_you_mean(name, [*known, *_COMMON]) or f"its options are {', '.join(known) or 'none'}"
+            advice = did_you_mean(name, [*known, *_COMMON]) or f"its options are: {', '.join(known) or 'none'}"
             raise ArgumentError(asked(f"with {name}={config[name]!r}"), f"it has no option {name!r}", advice)
     return config
 
@@ -114,7 +114,7 @@ def builder_of(entry: Entry[ModelSpec]) -> Callable[..., Any]:
     """Import and return the function that builds the model of ``entry``.
 
     Raises:
-        PluginError: if there is no such function.
+        PluginError: if it cannot be imported or is not a function.
     """
     try:
         builder = resolve_reference(entry.spec.builder)

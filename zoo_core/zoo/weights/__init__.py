@@ -1,6 +1,6 @@
-"""Weights: where the bytes come from, what is in them, which variable gets which array, and what happened.
+"""Weights: finding or downloading a file, reading its arrays, and loading each one into the right variable.
 
-Every name is loaded when it is first used, so that fetching a file imports no Keras.
+Every name is imported when it is first used, so that a file can be downloaded without importing Keras.
 """
 
 from __future__ import annotations

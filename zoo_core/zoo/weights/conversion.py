@@ -1,4 +1,4 @@
-"""From any file of weights that is read to safetensors or ``.weights.h5``, under the names of our own model."""
+"""Converting any readable weights file to safetensors or ``.weights.h5``, with the names of our own model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zoo.weights.loading import build_with
 from zoo.weights.matching import targets_of
 from zoo.weights.sources import find_source
 
-#: What the name of a file can end with, and so which format it is written in.
+#: The endings of a file's name that say in which format it is written.
 SUFFIXES = (".safetensors", ".weights.h5")
 
 
@@ -30,17 +30,17 @@ def convert(
 ) -> LoadReport:
     """Write the weights of ``source`` to ``path`` under the names of ``model``, and return what was loaded.
 
-    The file appears in one step, after it was read again and found equal to the last bit.
+    The file appears in one step, after it was read again and every array was found equal to the last bit.
 
     Args:
         source: a tag of ``model``, a path, ``https://...`` or ``hf://...``, as for :func:`zoo.build`.
-        model: its name.
-        path: ends with ``.safetensors`` or ``.weights.h5``, which says the format.
-        overwrite: whether a file that is there may be replaced.
+        model: the model's name.
+        path: the file to write. Its name ends with ``.safetensors`` or ``.weights.h5``, which decides the format.
+        overwrite: whether an existing file may be replaced.
         options: of :func:`zoo.build`, such as ``classes`` or ``include_top=False``.
 
     Raises:
-        ArgumentError: if ``path`` ends otherwise, or is there already.
+        ArgumentError: if ``path`` has another ending, or if the file exists already.
         WeightsError: if the source cannot be read, or does not fill the model.
         WeightsFileError: if the file cannot be written.
     """
@@ -48,13 +48,13 @@ def convert(
     with asking(f"convert {os.fspath(source)!r} to {str(target)!r}"):
         if not target.name.endswith(SUFFIXES):
             raise ArgumentError(
-                asked(), "the name does not say which format", f"let it end with {' or '.join(SUFFIXES)}"
+                asked(), "the name does not say the format", f"use a name that ends with {' or '.join(SUFFIXES)}"
             )
         if target.exists() and not overwrite:
-            raise ArgumentError(asked(), "that file is there already", "choose another name, or pass overwrite=True")
+            raise ArgumentError(asked(), "the file exists already", "choose another name, or pass overwrite=True")
         entry, tag = registry.find_model(model)
         if tag is not None:
-            raise ArgumentError(asked(), f"the model {model!r} holds a weights tag", "pass the model's name alone")
+            raise ArgumentError(asked(), f"the name {model!r} has a weights tag", "pass the model's name alone")
         found = find_source(entry, source, include_top=options.get("include_top", True))
         if found.record is not None:
             given = {"classes": found.record.classes, "input_shape": found.record.input_shape, **found.record.config}
@@ -67,7 +67,9 @@ def convert(
         if report.missing:
             name, reason = report.missing[0]
             raise WeightsMismatchError(
-                asked(), f"{name} {reason}", "pass the classes of the file, or include_top=False; nothing was written"
+                asked(),
+                f"{name} {reason}",
+                "nothing was written; pass the classes of the file, or include_top=False",
             )
         try:
             with in_one_step(target) as unfinished:
@@ -75,14 +77,14 @@ def convert(
                 _write(built, unfinished, origin)
                 _check(built, unfinished)
         except OSError as error:
-            advice = "choose a folder that can be written, with enough space"
-            raise WeightsFileError(asked(), f"it cannot be written ({one_line(error)})", advice) from error
+            advice = "choose a folder that you can write to and that has enough space"
+            raise WeightsFileError(asked(), f"the file cannot be written ({one_line(error)})", advice) from error
         return report
 
 
 def _write(model: keras.Model, path: Path, origin: dict[str, str]) -> None:
     if path.name.endswith(".safetensors"):
-        # One key, because safetensors writes several in any order, and equal weights are to be equal files.
+        # A single key, because safetensors writes several keys in any order, and equal weights must give equal files.
         safetensors.numpy.save_file(arrays_of(model), path, {"zoo": json.dumps(origin)})
     else:
         model.save_weights(path)
@@ -102,7 +104,9 @@ def _check(model: keras.Model, path: Path) -> None:
     same = {name for name, array in expected.items() if name in written and _bits(written[name]) == _bits(array)}
     if len(same) < len(expected):
         name = sorted(expected.keys() - same)[0]
-        raise WeightsFileError(asked(), f"{name} reads otherwise than it was written", "check the disk, and try again")
+        raise WeightsFileError(
+            asked(), f"{name} has other values than those that were written", "check the disk, and try again"
+        )
 
 
 def _bits(array: Array) -> tuple[str, tuple[int, ...], bytes]:

@@ -1,4 +1,4 @@
-"""Building a model straight into its weights: no random value is drawn for a variable that a file holds."""
+"""Building a model directly with its weights: no random values are drawn for variables that a file has values for."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 from zoo.weights.formats import Array, aligned_empty
 from zoo.weights.formats.arrays import ALIGNMENT
 
-#: The variables of a model that are given a value, each with it.
+#: Variables of a model, each with its value.
 Values = Iterable[tuple[keras.Variable, Array]]
 
 
 def built_with(make: Callable[[], keras.Model], values_for: Callable[[keras.Model], Values]) -> keras.Model:
-    """Return the model of ``make`` whose variables begin with ``values_for(model)``, every other with its initial one.
+    """Return the model of ``make`` with the values of ``values_for(model)``; other variables get their initial values.
 
-    Keras creates the variables without values, so that nothing is drawn at random and thrown away, and no array is held
-    twice: TensorFlow takes over the memory of those that are aligned. A builder that needs the values of its variables
-    is run again without this, and the values are assigned.
+    Keras first creates the variables without values. So no random values are drawn and thrown away, and no array is in
+    memory twice, because TensorFlow takes over the memory of an aligned array. A builder that needs the values of its
+    variables is run again in the ordinary way, and the values are assigned afterwards.
     """
     scope = keras.StatelessScope()
     with scope:
@@ -30,7 +30,7 @@ def built_with(make: Callable[[], keras.Model], values_for: Callable[[keras.Mode
                 for variable, array in values_for(model):
                     variable._initializer = _given(array)
             except BaseException:
-                for variable in model.variables:  # on leaving the scope they all get a value, which nobody will see
+                for variable in model.variables:  # when the scope ends they all get a value, which is never used
                     variable._initializer = keras.initializers.Zeros()
                 raise
     if model is None:
@@ -40,16 +40,16 @@ def built_with(make: Callable[[], keras.Model], values_for: Callable[[keras.Mode
 
 
 def assign(values: Values) -> None:
-    """Give each variable its value; every value is there before the first is given."""
+    """Assign the values to their variables, once all values have been read."""
     for variable, array in list(values):
         variable.assign(array)
 
 
 def _without_values(scope: keras.StatelessScope, make: Callable[[], keras.Model]) -> keras.Model | None:
-    """Return the model of ``make`` without values, or None if the builder gave some or stumbled over their absence."""
+    """Return the model of ``make`` without values, or None if the builder assigns values or fails without them."""
     try:
         model = make()
-    except Exception:  # made as ever, it fails again if the fault is its own
+    except Exception:  # the caller runs the builder again in the ordinary way, where a real mistake raises again
         return None
     waiting = all(getattr(variable, "_initializer", None) is not None for variable in model.variables)
     untouched = all(scope.get_current_value(variable) is None for variable in model.variables)
@@ -61,7 +61,7 @@ def _given(array: Array) -> Callable[..., Any]:
 
 
 def _adopted(array: Array) -> Any:
-    """Return the array as a tensor of the backend, in the array's own memory where the backend can do that."""
+    """Return the array as a tensor of the backend, which shares the array's memory if the backend can do that."""
     if keras.backend.backend() != "tensorflow" or not array.size:
         return keras.ops.convert_to_tensor(array)
     import tensorflow
@@ -70,7 +70,7 @@ def _adopted(array: Array) -> Any:
 
 
 def aligned(array: Array, dtype: Any = None) -> Array:
-    """Return the array in contiguous memory that a backend can take over: its own, or that of a copy."""
+    """Return the array, or a copy of it, in contiguous memory that a backend can take over."""
     dtype = np.dtype(dtype or array.dtype)
     flags = array.flags
     if array.dtype == dtype and flags.c_contiguous and flags.writeable and array.ctypes.data % ALIGNMENT == 0:

@@ -1,6 +1,7 @@
-"""Downloading over HTTP: resumed after a cut, tried again when that can help, never half a file for a whole one.
+"""Downloading over HTTP: a download that was cut is resumed, and one that failed is tried again if that can help.
 
-Whether the whole file is the right one is not decided here but in :mod:`zoo.weights.store`, by its digest.
+Part of a file is never taken for the whole file. Whether it is the right file is decided in :mod:`zoo.weights.store`,
+by its digest.
 """
 
 from __future__ import annotations
@@ -27,30 +28,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("zoo")
 
-#: Seconds to wait for a connection, and for each next piece of an answer.
+#: Seconds to wait for a connection, and for the next piece of a response.
 TIMEOUTS = (10.0, 30.0)
 
-#: Attempts in a row that bring nothing new before a download is given up, and all the attempts it may take.
+#: A download is given up after this many attempts in a row without a new byte, and after this many in all.
 ATTEMPTS = 5
 MOST_ATTEMPTS = 100
 
-#: Seconds before the second attempt, doubled for each further one; and the most that a server may ask for.
+#: Seconds before the second attempt, doubled before each further one, and the longest wait.
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 60.0
 
 _PIECE = 2**16
 
-#: Answers after which the same question can have a better one.
+#: Status codes after which the same request may succeed later.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class MissingFileError(WeightsFileError):
-    """A server that answers, but has no such file."""
+    """The server answered that it has no such file."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a file can be downloaded: its URL, and headers that the server wants."""
+    """Where a file can be downloaded: its URL, and the headers that the server needs."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -58,7 +59,7 @@ class Address:
 
 
 def without_password(url: str) -> str:
-    """Return a URL as it may be shown and kept.
+    """Return a URL without the user name and password, as it may be shown and written to files.
 
     >>> without_password("https://me:secret@example.org/a.h5")
     'https://example.org/a.h5'
@@ -69,15 +70,15 @@ def without_password(url: str) -> str:
 
 
 def download(address: Address, partial: Path, *, trusting: bool, label: str) -> bool:
-    """Bring what is at ``address`` into the file ``partial``; return whether it was put together of several answers.
+    """Download the file at ``address`` into ``partial``; return whether it consists of parts from several responses.
 
-    An earlier part of it that lies there is completed if the server says that the file is still the same. What is
-    needed for that stands in a JSON file beside it. ``trusting`` says that the caller knows no digest: then a part is
-    only completed if the server can tell one version of the file from another.
+    If ``partial`` has the first part of the file, the download is resumed, provided that the server says that the file
+    is still the same; a JSON file beside ``partial`` keeps what is needed for that. ``trusting`` says that the caller
+    knows no digest: then a part is only completed if the server can tell one version of the file from another.
 
     Raises:
         MissingFileError: if the server has no such file.
-        WeightsFileError: if it cannot be fetched, or the disk cannot take it.
+        WeightsFileError: if it cannot be downloaded, or cannot be written to the disk.
     """
     part = _Part(partial, without_password(address.url), trusting)
     if part.is_whole():
@@ -95,13 +96,13 @@ def download(address: Address, partial: Path, *, trusting: bool, label: str) -> 
                 break
             log.warning("%s: %s; trying again from byte %s", part.url, reason, f"{part.usable():,}")
             time.sleep(min(max(FIRST_WAIT * 2 ** (fruitless - 1), asked_wait), LONGEST_WAIT))
-    kept = f"; the {part.usable():,} bytes that have come are kept" if part.usable() else ""
+    kept = f"; the {part.usable():,} bytes downloaded so far are kept" if part.usable() else ""
     advice = f"check the connection and try again later{kept}"
     raise WeightsFileError(asked(), f"{part.url} cannot be fetched: {reason}", advice)
 
 
 def discard(partial: Path) -> None:
-    """Forget what was downloaded into ``partial``."""
+    """Delete ``partial`` and the JSON file beside it."""
     partial.unlink(missing_ok=True)
     _notes_of(partial).unlink(missing_ok=True)
 
@@ -110,7 +111,7 @@ def discard(partial: Path) -> None:
 
 
 class _CutError(Exception):
-    """An attempt that failed and may succeed when it is made again, after ``wait`` seconds at least."""
+    """An attempt that failed and may succeed when it is repeated, after ``wait`` seconds at least."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -121,7 +122,7 @@ class _CutError(Exception):
 def _attempt(
     session: requests.Session, address: Address, part: _Part, report: Callable[[int, int | None], None]
 ) -> bool:
-    """Ask once, and write what comes. Return whether it was added to an earlier part."""
+    """Send one request and write the response to the disk. Return whether it was added to an earlier part."""
     import ssl
 
     import requests
@@ -145,47 +146,47 @@ def _attempt(
             for piece in part.written(_pieces(answer)):
                 report(piece, part.total)
     except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        # The errors by which requests refuses a URL are ValueErrors; what they say can show a password.
+        # When requests refuses a URL it raises a ValueError, whose message can show a password.
         if isinstance(error, (ValueError, requests.TooManyRedirects)):
-            _give_up(part, f"requests refuses it as {type(error).__name__}", "check the address")
-        # What it wraps around the cause is long, and can show parts of the URL too.
+            _give_up(part, f"the requests library refuses the address ({type(error).__name__})", "check the address")
+        # The messages of the errors around the cause are long, and can show parts of the URL as well.
         cause: BaseException = error
         while isinstance(cause, (requests.RequestException, urllib3.exceptions.HTTPError)) and cause.__context__:
             cause = cause.__context__
         if isinstance(cause, ssl.SSLCertVerificationError):
-            _give_up(part, one_line(cause), "check the address, and whether a proxy shows a certificate of its own")
+            _give_up(part, one_line(cause), "check the address, and whether a proxy replaces the server's certificate")
         raise _CutError(f"the connection failed ({one_line(cause)})") from error
     part.check_length()
     return answer.status_code == 206
 
 
 def _pieces(answer: requests.Response) -> Iterator[bytes]:
-    # Each piece as it comes: whoever waits for full ones, as requests does, loses the last of them when it is cut.
+    # Each piece as it arrives: requests waits for full pieces and would lose the last one if the connection is cut.
     while piece := answer.raw.read1(_PIECE, decode_content=True):
         yield piece
 
 
 def _check_redirect(part: _Part, answer: requests.Response) -> None:
-    # Called for each answer, before a redirect is followed.
+    # requests calls this for each response, before it follows a redirect.
     if not answer.is_redirect or urlsplit(answer.url).scheme != "https":
         return
     target = urlsplit(urljoin(answer.url, answer.headers["Location"]))
     if target.scheme != "https":
-        found = f"it leads from https to plain {target.scheme}, at {target.hostname}"
-        _give_up(part, found, "ask its publisher for an address by https, or download the file by hand")
+        found = f"it redirects from https to plain {target.scheme}, at {target.hostname}"
+        _give_up(part, found, "ask its publisher for an https address, or download the file by hand")
 
 
 def _check_status(part: _Part, address: Address, answer: requests.Response) -> None:
     status = f"the server answers {answer.status_code} {answer.reason or ''}".rstrip()
     if answer.status_code in (404, 410):
         raise MissingFileError(
-            asked(), f"there is no {part.url} ({status})", "check the address, or look for where the file has gone"
+            asked(), f"there is no {part.url} ({status})", "check the address, or search for the file's new place"
         )
     if answer.status_code in (401, 403):
         _give_up(part, status, address.advice_if_denied)
     if answer.status_code == 416:
         part.forget()
-        raise _CutError("the part that is here does not fit the server's file")
+        raise _CutError("the part on this disk does not fit the file of the server")
     if answer.status_code in _PASSING:
         asked_for = answer.headers.get("Retry-After", "")
         raise _CutError(status, float(asked_for) if re.fullmatch(r"\d{1,9}", asked_for) else 0.0)
@@ -208,12 +209,12 @@ def _session() -> Iterator[requests.Session]:
         yield session
 
 
-# -- the part that is on the disk
+# -- the part on the disk
 
 
 @dataclass(frozen=True)
 class _Notes:
-    """What was said of the file when its first bytes came: enough to ask for the rest of the same."""
+    """What the server said about the file with its first bytes: enough to ask for the rest of the same file."""
 
     url: str
     validator: str | None
@@ -225,7 +226,7 @@ def _notes_of(partial: Path) -> Path:
 
 
 class _Part:
-    """The bytes of a file that have come so far, and whose they are."""
+    """The bytes of a file that were downloaded so far, and the notes about where they come from."""
 
     def __init__(self, path: Path, url: str, trusting: bool) -> None:
         self.path = path
@@ -238,7 +239,7 @@ class _Part:
         return self.notes.total if self.notes else None
 
     def usable(self) -> int:
-        """Return how many bytes can be built upon: none where nothing would tell if the rest is of another version."""
+        """Return how many bytes can be kept: none if nothing would show that the rest is of another version."""
         if self.notes is None or not self.path.exists() or (self.trusting and not self.notes.validator):
             return 0
         size = self.path.stat().st_size
@@ -253,27 +254,27 @@ class _Part:
             discard(self.path)
 
     def conditions(self) -> dict[str, str]:
-        """Return the headers that ask for the rest, unless the file has changed."""
+        """Return the headers that ask for the rest of the file if it has not changed."""
         if self.notes is None or not self.usable():
             return {}
         same = {"If-Range": self.notes.validator} if self.notes.validator else {}
         return {"Range": f"bytes={self.usable()}-", **same}
 
     def begin(self, answer: requests.Response) -> None:
-        """Start with an answer that sends the file from its first byte."""
+        """Start again with a response that sends the file from its first byte."""
         coded = _is_coded(answer)
         length = answer.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() and not coded else None
-        # The bytes of a coded answer are not those of the file, so that no range of them would fit.
+        # The bytes of a compressed response are not those of the file, so it cannot be resumed.
         self.notes = _Notes(self.url, None if coded else _validator(answer), total)
         with self._disk():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # First the old bytes go and then come the new notes: never new notes beside old bytes.
+            # The old bytes are deleted before the new notes are written: new notes never stand beside old bytes.
             self.path.open("wb").close()
             write_json(_notes_of(self.path), asdict(self.notes))
 
     def check_continues(self, answer: requests.Response) -> None:
-        """Make sure that an answer is the rest of this very file; if not, begin anew with the next attempt."""
+        """Check that a response is the rest of this very file; if not, the next attempt starts from the beginning."""
         content_range = answer.headers.get("Content-Range", "").strip()
         match = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", content_range)
         total = int(match[2]) if match and match[2] != "*" else self.total
@@ -287,7 +288,7 @@ class _Part:
             or _is_coded(answer)
         ):
             self.forget()
-            raise _CutError("the server sends another part than was asked for")
+            raise _CutError("the server sends another part of the file than the one that was asked for")
         self.notes = replace(self.notes, total=total)
 
     def check_space(self) -> None:
@@ -295,11 +296,11 @@ class _Part:
             missing = (self.total or 0) - self.path.stat().st_size
             free = shutil.disk_usage(self.path.parent).free
         if missing > free:
-            found = f"{self.path.parent} has {free:,} bytes left, and {missing:,} are to come"
-            raise WeightsFileError(asked(), found, "make space there, or set ZOO_HOME to a folder on another disk")
+            found = f"{self.path.parent} has {free:,} bytes of free space, and {missing:,} are needed"
+            raise WeightsFileError(asked(), found, "free some space, or set ZOO_HOME to a folder on another disk")
 
     def written(self, pieces: Iterator[bytes]) -> Iterator[int]:
-        """Append the pieces; yield the size after each."""
+        """Append the pieces to the file; yield its size after each piece."""
         with self._disk():
             file = self.path.open("ab", buffering=0)
         with file:
@@ -313,18 +314,18 @@ class _Part:
     def check_length(self) -> None:
         size = self.path.stat().st_size
         if self.total is not None and size != self.total:
-            raise _CutError(f"{size:,} bytes came of the {self.total:,} that were promised")
+            raise _CutError(f"only {size:,} of {self.total:,} bytes arrived")
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
-        """Turn what the disk says into an error that names the folder."""
+        """Turn an error of the disk into one that names the folder."""
         try:
             yield
         except OSError as error:
             raise WeightsFileError(
                 asked(),
                 f"{self.path.parent} cannot be written ({error})",
-                "make space there or give yourself the right to write, or set ZOO_HOME to another folder",
+                "free some space there, allow yourself to write to it, or set ZOO_HOME to another folder",
             ) from error
 
     def _read_notes(self) -> _Notes | None:
@@ -340,9 +341,9 @@ def _is_coded(answer: requests.Response) -> bool:
 
 
 def _validator(answer: requests.Response) -> str | None:
-    """Return what tells this version of the file from others byte for byte, if the server says anything of the kind.
+    """Return what identifies this version of the file byte for byte, or None if the server sends nothing that does.
 
-    A weak ETag does not; a date does if the file was not changed in the second of the answer (RFC 9110, 8.8.2.2).
+    A weak ETag does not; a date does if the file did not change within the second of the response (RFC 9110, 8.8.2.2).
     """
     etag = answer.headers.get("ETag", "")
     if etag.startswith('"'):
@@ -356,12 +357,12 @@ def _validator(answer: requests.Response) -> str | None:
     return None
 
 
-# -- showing how far it is
+# -- progress
 
 
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Yield a function that shows bytes of a total on a terminal, and shows nothing elsewhere."""
+    """Yield a function that shows the progress in bytes on a terminal, and does nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda size, total: None
         return

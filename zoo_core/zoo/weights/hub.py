@@ -1,4 +1,4 @@
-"""Repositories of Hugging Face: which file ``hf://owner/repo[@revision][/file]`` means, and where it is downloaded."""
+"""Repositories of Hugging Face: the file that ``hf://owner/repo[@revision][/file]`` means, and its address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FORM = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>[^/@]+))?(/(?P
 
 @dataclass(frozen=True)
 class HubName:
-    """The parts of a name at the hub; None where it leaves the choice open."""
+    """The parts of an ``hf://`` name; ``revision`` and ``file`` are None if the name does not give them."""
 
     repo: str
     revision: str | None
@@ -24,7 +24,7 @@ class HubName:
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file of one commit: its name in the repository, its address, and its SHA-256 where the hub knows it."""
+    """One file of one commit: its name in the repository, its address, and its SHA-256 if the hub knows it."""
 
     file: str
     address: Address
@@ -32,22 +32,22 @@ class HubFile:
 
 
 def parse(url: str) -> HubName:
-    """Take ``hf://owner/repo[@revision][/file]`` apart.
+    """Return the parts of ``hf://owner/repo[@revision][/file]``.
 
     Raises:
-        WeightsFileError: if it is not of that form.
+        WeightsFileError: if the name does not have that form.
     """
     match = _FORM.fullmatch(url)
     parts = re.split(r"[/\\]", match["repo"] + "/" + (match["file"] or "file")) if match else [""]
     if match is None or {"", ".", ".."} & set(parts):
         raise WeightsFileError(
-            asked(), f"{url!r} names no file of Hugging Face", "write hf://owner/repo[@revision][/file]"
+            asked(), f"{url!r} is not the name of a file at Hugging Face", "write hf://owner/repo[@revision][/file]"
         )
     return HubName(match["repo"], match["revision"], match["file"])
 
 
 def choose(name: HubName, files: Iterable[str]) -> str:
-    """Return the file of weights among the files of a repository: ``model.safetensors``, or the only one there is.
+    """Return the weights file among the files of a repository: ``model.safetensors``, or the only weights file.
 
     Raises:
         WeightsFileError: if there is none, or there are several.
@@ -60,18 +60,18 @@ def choose(name: HubName, files: Iterable[str]) -> str:
         return candidates[0]
     form = f"hf://{name.repo}{f'@{name.revision}' if name.revision else ''}"
     if candidates:
-        found = f"{name.repo} holds {len(candidates)} files of weights: {', '.join(candidates)}"
-        raise WeightsFileError(asked(), found, f"name one of them, as in {form}/{candidates[0]}")
-    found = f"{name.repo} holds no .safetensors, .h5 or .keras file, only {', '.join(files[:10]) or 'nothing'}"
-    raise WeightsFileError(asked(), found, "ask for another repository; a file of another format is named in full")
+        found = f"{name.repo} has {len(candidates)} weights files: {', '.join(candidates)}"
+        raise WeightsFileError(asked(), found, f"name one of them, for example {form}/{candidates[0]}")
+    found = f"{name.repo} has no .safetensors, .h5 or .keras file, only {', '.join(files[:10]) or 'nothing'}"
+    raise WeightsFileError(asked(), found, "pass another repository, or the full name of a file in another format")
 
 
 def resolve(name: HubName) -> HubFile:
-    """Ask the hub which file and commit ``name`` means now. ``HF_ENDPOINT`` and ``HF_TOKEN`` are honoured.
+    """Ask the hub which file and commit ``name`` means now; ``HF_ENDPOINT`` and ``HF_TOKEN`` are respected.
 
     Raises:
         MissingFileError: if the repository has no such file.
-        WeightsFileError: if the hub has no such repository or revision, does not show it, or cannot be asked.
+        WeightsFileError: if there is no such repository or revision, if it is private, or if the hub cannot be reached.
     """
     try:
         import huggingface_hub
@@ -87,15 +87,15 @@ def resolve(name: HubName) -> HubFile:
             name.repo, revision=name.revision, files_metadata=True, timeout=sum(TIMEOUTS)
         )
     except GatedRepoError as error:
-        raise WeightsFileError(asked(), f"{page} is shown to those alone who were let in", _LET_IN) from error
+        raise WeightsFileError(asked(), f"{page} is only open to people who were given access", _GET_ACCESS) from error
     except RevisionNotFoundError as error:
         found = f"{page} has no revision {name.revision!r}"
-        raise WeightsFileError(asked(), found, "name a branch, a tag or a commit of it") from error
+        raise WeightsFileError(asked(), found, "pass a branch, a tag or a commit of it") from error
     except RepositoryNotFoundError as error:
         found = f"there is no {page}, or it is private"
-        raise WeightsFileError(asked(), found, "check its name; for a private one set HF_TOKEN") from error
-    except Exception as error:  # whatever HTTP library it uses raises its own
-        found = f"{page} cannot be asked ({_first_line(error)})"
+        raise WeightsFileError(asked(), found, "check its name; for a private repository set HF_TOKEN") from error
+    except Exception as error:  # the errors of whatever HTTP library huggingface_hub uses
+        found = f"{page} cannot be reached ({_first_line(error)})"
         raise WeightsFileError(asked(), found, "check the connection, or download the file by hand") from error
     files = {sibling.rfilename: sibling for sibling in info.siblings or ()}
     file = name.file or choose(name, files)
@@ -106,10 +106,10 @@ def resolve(name: HubName) -> HubFile:
     token = huggingface_hub.get_token()
     url = huggingface_hub.hf_hub_url(name.repo, file, revision=info.sha, endpoint=endpoint)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return HubFile(file, Address(url, headers, advice_if_denied=_LET_IN), large.sha256 if large else None)
+    return HubFile(file, Address(url, headers, advice_if_denied=_GET_ACCESS), large.sha256 if large else None)
 
 
-_LET_IN = "ask for access on its page, and set HF_TOKEN to a token of yours"
+_GET_ACCESS = "ask for access on its page, and set HF_TOKEN to your token"
 
 
 def _first_line(error: Exception) -> str:

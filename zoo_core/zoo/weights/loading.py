@@ -1,4 +1,4 @@
-"""Loading weights: plan everything, read everything, and only then change a model or finish a new one."""
+"""Loading weights into a model: match every variable, read every array, and only then change the model."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ log = logging.getLogger("zoo")
 
 Head = Literal["auto", "new"]
 
-#: Finishes a model with the values that the function returns for it.
+#: Gives a model the values that the function returns for it, and returns the model.
 _Place = Callable[[Callable[[keras.Model], Values]], keras.Model]
 
 
 def load_weights(model: keras.Model, source: str | os.PathLike[str], *, head: Head = "auto") -> LoadReport:
     """Load ``source`` into ``model`` by the names of the layers, and return what happened to each variable.
 
-    The model is changed only if everything fits: a load that fails leaves it as it was, to the last bit.
+    The model is changed only if everything fits: a load that fails leaves every bit of it as it was.
 
     Args:
-        model: a model built by Zoo, or any other Keras model whose layers are named as in the file.
+        model: a model built by Zoo, or any other Keras model whose layers have the names that are in the file.
         source: a path, ``https://...`` or ``hf://owner/repo[@revision][/file]`` of a file in any of the formats of
-            :mod:`zoo.weights.formats`, with our names or those of another build; for a model built by Zoo, a weights
-            tag as well.
-        head: ``"auto"`` loads the head if it fits and otherwise leaves it at its initial values, with a warning in the
-            log; ``"new"`` always leaves its last layer, the classifier, there.
+            :mod:`zoo.weights.formats`, with our names or those of another program. For a model built by Zoo it can be
+            a weights tag as well.
+        head: ``"auto"`` loads the head if it fits, and otherwise leaves it at its initial values and logs a warning;
+            ``"new"`` always leaves the last layer, the classifier, at its initial values.
 
     Raises:
         UnknownNameError: if ``source`` is neither a tag nor a file.
-        WeightsFileError: if the file cannot be fetched, is damaged, unsafe or of no known format.
+        WeightsFileError: if the file cannot be downloaded, is damaged or unsafe, or has an unknown format.
         WeightsMismatchError: if anything outside the head does not fit.
     """
     if head not in ("auto", "new"):
-        raise ArgumentError(f"load weights with head={head!r}", "no such treatment of the head", "pass 'auto' or 'new'")
+        raise ArgumentError(f"load weights with head={head!r}", "there is no such value", "pass 'auto' or 'new'")
     known = build_of(model)
     entry = Entry(known.spec, known.distribution) if known else None
     include_top = known is None or known.options["include_top"]
@@ -57,7 +57,7 @@ def load_weights(model: keras.Model, source: str | os.PathLike[str], *, head: He
 
 
 def load_from(model: keras.Model, source: Source, *, head: Head = "auto") -> LoadReport:
-    """Load a file that :func:`zoo.weights.find_source` has found; see :func:`load_weights`."""
+    """Load the weights of a :class:`Source`; see :func:`load_weights`."""
     known = build_of(model)
 
     def place(values_for: Callable[[keras.Model], Values]) -> keras.Model:
@@ -68,7 +68,10 @@ def load_from(model: keras.Model, source: Source, *, head: Head = "auto") -> Loa
 
 
 def build_with(entry: Entry[ModelSpec], options: dict[str, Any], source: Source, *, head: Head = "auto") -> keras.Model:
-    """Build the model of ``entry`` straight into the weights of ``source``; see :func:`build_from`."""
+    """Build the model of ``entry`` with the weights of ``source``, without drawing random values for them first.
+
+    ``options`` are those of :func:`zoo.models.network.build_from`; the errors are those of it and :func:`load_weights`.
+    """
     return _load(source, entry.qualified, head, partial(built_with, partial(build_from, entry, options)))[0]
 
 
@@ -93,7 +96,7 @@ def copy_weights(giver: keras.Model, model: keras.Model, *, source: str, head: H
 
 
 def _load(source: Source, model_name: str, head: Head, place: _Place) -> tuple[keras.Model, LoadReport]:
-    """Let ``place`` finish a model with the values of ``source``, whose digest is known before the first is given."""
+    """Let ``place`` give a model the values of ``source``, whose digest is checked before any value is assigned."""
     with asking(f"load {source.name!r} into {model_name!r}"):
         plans: list[Plan] = []
 
@@ -109,7 +112,7 @@ def _load(source: Source, model_name: str, head: Head, place: _Place) -> tuple[k
             with open_weights(source.path) as file:
                 model = place(values_for)
         except WeightsError:
-            source.settled()  # that the file is not the one promised says more than what is wrong in it
+            source.settled()  # a wrong digest explains more than what is wrong inside the file
             raise
         tag = source.record.name if source.record else None
         report = _report(plans[-1], source=source.name, format=file.format, sha256=source.sha256, tag=tag)
@@ -137,7 +140,7 @@ def _read(match: Match) -> Array:
         return aligned(match.convert(match.array.read()), match.target.variable.dtype)
     except ZooError:
         raise
-    except Exception as error:  # whatever the file's library raises for damaged bytes
+    except Exception as error:  # whatever the library of the format raises for damaged bytes
         raise WeightsFileError(
             asked(),
             f"the array {match.array.name} cannot be read ({one_line(error)})",
@@ -162,7 +165,7 @@ def _report(planned: Plan, *, source: str, format: str, sha256: str = "", tag: s
 
 
 def _remember(model: keras.Model, source: Source, report: LoadReport) -> None:
-    """Bind the preprocessing and the class names of the weights to the model."""
+    """Record the report, the preprocessing and the class names of the weights in the :class:`Build` of the model."""
     changes: dict[str, Any] = {"report": report}
     if source.record and source.record.preprocessing:
         changes["preprocessing"] = source.record.preprocessing

@@ -1,4 +1,4 @@
-"""Which variable of a model gets which array of a file: a plan, made before an array is read."""
+"""Matching the variables of a model to the arrays of a file: a plan that is complete before an array is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.plugins import resolve_reference
 from zoo.specs import ModelSpec
 from zoo.weights.formats import Array, StoredArray, WeightFile
 
-#: Names that other programs and older versions give to the variables of our layers.
+#: The names of our layers' variables in other programs and in older versions of Keras.
 _OTHER_NAMES = {
     "kernel": ("depthwise_kernel", "W", "weight"),
     "bias": ("b",),
@@ -25,16 +25,16 @@ _OTHER_NAMES = {
     "moving_variance": ("running_var", "running_std"),
 }
 
-#: Counters that torch keeps beside the statistics of BatchNorm; they have no meaning at inference.
+#: Counters that torch saves with the statistics of BatchNorm; they are not used for inference.
 _COUNTERS = ("num_batches_tracked",)
 
-#: Layers that Keras has named by itself, counting them since the session began.
+#: Names that Keras itself gave to layers, which it numbers from the beginning of the session.
 _AUTOMATIC = re.compile(r"(conv2d|depthwise_conv2d|separable_conv2d|batch_normalization|dense)(?:_(\d+))?")
 
-#: What becomes of the kernel that saw red, green and blue when the input has another number of channels.
+#: How the kernel for red, green and blue is adapted to an input with another number of channels.
 _STEMS = {
     1: "the kernels of red, green and blue summed for the one channel",
-    4: "the kernels of the first three channels kept, that of the fourth begins at zero",
+    4: "the kernels of the three channels kept, and zeros for the fourth channel",
 }
 
 _MOST_SHOWN = 5
@@ -42,7 +42,7 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class Target:
-    """One variable of a model: the layer it belongs to, its own name and its place among the layer's variables."""
+    """One variable of a model: its layer, the variable itself, and its position among the variables of the layer."""
 
     layer: keras.Layer
     variable: keras.Variable
@@ -56,7 +56,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Match:
-    """A variable, the array it gets and how that array is brought to the variable's shape."""
+    """A variable, the array that it gets, and the function that brings the array to the shape of the variable."""
 
     target: Target
     array: StoredArray
@@ -64,7 +64,7 @@ class Match:
 
     @property
     def adaptation(self) -> str | None:
-        """What is done to the array on the way; None if it is taken as it is."""
+        """How the array is changed before it is assigned; None if it is not changed."""
         done = []
         if _is_of_torch(self.target, self.array):
             done.append(f"{self.array.shape} of torch rearranged to {tuple(self.target.variable.shape)}")
@@ -75,9 +75,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a load will do: the matches, the variables left as they are and why, and the arrays without a place.
+    """What a load will do: the matches, the variables without an array and why, and the arrays without a variable.
 
-    ``missing`` are the variables left in the head, ``auxiliary`` those left in auxiliary classifiers.
+    ``missing`` are the variables without an array in the head, ``auxiliary`` those in auxiliary classifiers.
     """
 
     layout: str
@@ -88,14 +88,14 @@ class Plan:
 
 
 def plan(model: keras.Model, file: WeightFile, spec: ModelSpec | None, head: Literal["auto", "new"] = "auto") -> Plan:
-    """Match every variable of ``model`` to an array of ``file`` by the name of its layer, through the best layout.
+    """Match every variable of ``model`` to an array of ``file`` by the name of its layer, with the best layout.
 
-    Only the head and the auxiliary classifiers may differ: with ``head="auto"`` the layers of each are left at their
-    initial values from the first one that does not fit; with ``"new"``, the last one, the classifier, always is.
+    Only the head and the auxiliary classifiers may differ. In each of them, the first layer that does not fit and all
+    layers after it are left at their initial values; with ``head="new"`` the last layer, the classifier, always is.
 
     Raises:
-        WeightsMismatchError: if a variable outside them has no array of its shape, or an array outside them no
-            variable, listing the first differences.
+        WeightsMismatchError: if anything else differs: a variable without an array of its shape, or an array without a
+            variable. The message lists the first differences.
     """
     targets = list(targets_of(model))
     heads = (spec.head, *spec.auxiliary) if spec else ()
@@ -113,13 +113,13 @@ def plan(model: keras.Model, file: WeightFile, spec: ModelSpec | None, head: Lit
             (missing if name in heads[0] else auxiliary).append((target.name, reason))
             spare += [array.name] if array else []
         else:
-            assert array is not None  # check() has seen to it
+            assert array is not None  # check() has made sure
             matches.append(Match(target, array, _conversion(target, array)[1]))
     return Plan(best.layout, tuple(matches), tuple(missing), tuple(spare), tuple(auxiliary))
 
 
 def targets_of(model: keras.Model) -> Iterator[Target]:
-    """Yield the variables of ``model`` that take weights, layer by layer, those of nested models included."""
+    """Yield the variables of ``model`` that weights are loaded into, layer by layer, also those of nested models."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from targets_of(layer)
@@ -130,7 +130,7 @@ def targets_of(model: keras.Model) -> Iterator[Target]:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """The model's variables paired with a file's arrays through one layout."""
+    """The variables of a model paired with the arrays of a file according to one layout."""
 
     layout: str
     heads: tuple[tuple[str, ...], ...]
@@ -166,7 +166,7 @@ class _Attempt:
 
     @property
     def score(self) -> tuple[int, int]:
-        """How many variables found an array of their shape, then of any shape."""
+        """The number of variables with an array of their shape, and the number with an array of any shape."""
         found = [(target, array) for target, array in self.pairs if array]
         return sum(_fits(target, array) for target, array in found), len(found)
 
@@ -176,7 +176,7 @@ class _Attempt:
             for target, array in self.pairs
             if not any(target.layer.name in chain for chain in self.heads) and not (array and _fits(target, array))
         ]
-        wrong += [f"{array.name} {array.shape} of the file has no place in the model" for array in self.spare]
+        wrong += [f"{array.name} {array.shape} of the file belongs to no variable of the model" for array in self.spare]
         if wrong:
             shown = ", ".join(wrong[:_MOST_SHOWN]) + (
                 f" and {len(wrong) - _MOST_SHOWN} more" if wrong[_MOST_SHOWN:] else ""
@@ -189,7 +189,7 @@ class _Attempt:
             )
 
     def unfit(self) -> set[str]:
-        """The layers of each head from the first on that does not fit."""
+        """Return, for each head, its first layer that does not fit and all layers after it."""
         misfits = {target.layer.name for target, array in self.pairs if not (array and _fits(target, array))}
         first = [next((at for at, name in enumerate(chain) if name in misfits), len(chain)) for chain in self.heads]
         return {name for chain, at in zip(self.heads, first, strict=True) for name in chain[at:]}
@@ -220,7 +220,7 @@ def _layouts(spec: ModelSpec) -> dict[str, Callable[[str], str]]:
 
 
 def _by_layer(arrays: Iterable[StoredArray]) -> _Groups:
-    """Group the arrays by layer, less the ``module.`` that torch's DataParallel puts before every name."""
+    """Group the arrays by layer, without the ``module.`` that torch's DataParallel puts before every name."""
     arrays = list(arrays)
     wrapped = all(array.layer.startswith("module.") for array in arrays)
     groups: _Groups = {}
@@ -231,7 +231,7 @@ def _by_layer(arrays: Iterable[StoredArray]) -> _Groups:
 
 
 def _renumbered(arrays: _Groups) -> _Groups:
-    """Count the layers that Keras has named by itself from 1 on: ``conv2d`` and ``conv2d_95`` may both be the first."""
+    """Number the layers that Keras named itself from 1 on: ``conv2d`` and ``conv2d_95`` may both be the first one."""
     found: dict[str, list[tuple[int, str]]] = {}
     for layer in arrays:
         automatic = _AUTOMATIC.fullmatch(layer)
@@ -254,9 +254,10 @@ def _array_for(target: Target, arrays: dict[str, StoredArray]) -> StoredArray | 
 
 
 def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
-    """Return the shape that ``target`` expects of ``array`` in its file, and how to bring it to its own shape.
+    """Return the shape that ``array`` must have in its file to fit ``target``, and how to bring it to that shape.
 
-    Keras holds kernels as (height, width, in, out), torch as (out, in, height, width); dense ones are transposed alike.
+    The axes of a kernel are (height, width, in, out) in Keras and (out, in, height, width) in torch; those of a dense
+    layer are (in, out) and (out, in).
     """
     if _adapts_stem(target, array):
         channels = target.variable.shape[2]
@@ -268,7 +269,7 @@ def _conversion(target: Target, array: StoredArray) -> tuple[tuple[int, ...], Ca
 def _of_kernel(
     target: Target, array: StoredArray, shape: tuple[int, ...]
 ) -> tuple[tuple[int, ...], Callable[[Array], Array]]:
-    """Return the shape in the file of an array that has ``shape`` in Keras, and how to bring it there."""
+    """Return the shape that an array of ``shape`` in Keras has in the file, and how to bring it to ``shape``."""
     layer = target.layer
     if not _is_of_torch(target, array):
         return shape, np.asarray
@@ -278,7 +279,7 @@ def _of_kernel(
         return expected, lambda a: a.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
     if isinstance(layer, keras.layers.Conv2D):
         height, width, inputs, outputs = shape
-        if height == width == 1 and len(array.shape) == 2:  # what is linear in the file is a 1x1 convolution here
+        if height == width == 1 and len(array.shape) == 2:  # a linear layer in the file and a 1x1 convolution here
             return (outputs, inputs), lambda a: a.transpose()[None, None]
         return (outputs, inputs, height, width), lambda a: a.transpose(2, 3, 1, 0)
     if isinstance(layer, keras.layers.Dense):
@@ -286,19 +287,19 @@ def _of_kernel(
         # torch flattens (channels, height, width), Keras (height, width, channels).
         height, width, channels = _flattened_maps(layer) or (1, 1, inputs)
         maps = (outputs, channels, height, width)
-        # What is a convolution of whole maps in the file is linear here.
+        # A convolution over whole feature maps in the file can be a dense layer here.
         stored = maps if len(array.shape) == 4 else (outputs, inputs)
         return stored, lambda a: a.reshape(maps).transpose(2, 3, 1, 0).reshape(inputs, outputs)
     return shape, np.asarray
 
 
 def _is_of_torch(target: Target, array: StoredArray) -> bool:
-    """Return whether the array is a kernel under torch's name for one, whose axes stand in torch's order."""
+    """Return whether the array is a kernel with the name and the order of axes that torch uses."""
     return array.variable == "weight" and target.variable.name == "kernel"
 
 
 def _adapts_stem(target: Target, array: StoredArray) -> bool:
-    """Return whether the array is a first convolution's kernel for three channels, where the model has one or four."""
+    """Return whether the array is the first kernel for three channels, and the model's input has one or four."""
     shape = tuple(target.variable.shape)
     if not isinstance(target.layer, keras.layers.Conv2D) or target.variable.name != "kernel" or shape[2] not in _STEMS:
         return False
@@ -308,7 +309,7 @@ def _adapts_stem(target: Target, array: StoredArray) -> bool:
 
 
 def _sees_the_input(layer: keras.Layer) -> bool:
-    """Return whether nothing with weights stands between the model's input and ``layer``."""
+    """Return whether no layer with weights is between the model's input and ``layer``."""
     source = layer.input._keras_history.operation
     while not isinstance(source, keras.layers.InputLayer):
         if source.weights or not isinstance(source.input, keras.KerasTensor):
@@ -325,7 +326,7 @@ def _for_channels(kernel: Array, channels: int) -> Array:
 
 
 def _flattened_maps(layer: keras.Layer) -> tuple[int, int, int] | None:
-    """Return the (height, width, channels) of the feature maps that a Flatten hands to ``layer``, if one does."""
+    """Return the (height, width, channels) of the feature maps that a Flatten gives to ``layer``, or None."""
     node = layer
     while True:
         source = node.input._keras_history.operation

@@ -1,4 +1,4 @@
-"""How those who publish ImageNet weights name and describe their files: keras.applications, torchvision and timm."""
+"""Specs for published ImageNet weights, with the file names and figures of keras.applications, torchvision and timm."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 TORCHVISION = "https://download.pytorch.org/models/"
 TIMM = "https://huggingface.co/timm/"
 
-#: Where the figures of each stand.
+#: Where each of them publishes its accuracies.
 KERAS_FIGURES = "https://keras.io/api/applications/"
 TORCHVISION_FIGURES = "https://pytorch.org/vision/stable/models.html"
 TIMM_FIGURES = "https://github.com/huggingface/pytorch-image-models/blob/main/results/results-imagenet.csv"
 
-#: The mean and deviation of ImageNet's pixels by which torchvision normalises, after the division by 255.
+#: How torchvision normalises: division by 255, then the mean and standard deviation of the pixels of ImageNet.
 TORCH_PIXELS: dict[str, Any] = {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
-#: From -1 to 1, for which timm gives mean and deviation 0.5.
+#: Pixels from -1 to 1; timm writes this as a mean and standard deviation of 0.5.
 SYMMETRIC_PIXELS: dict[str, Any] = {"scale": 1 / 127.5, "mean": (1.0,)}
 
-#: top-1 and top-5, in per cent as they are published; a paper may give the first alone, or none.
+#: Top-1 and top-5 accuracy in per cent, as published; some papers give only top-1, or none.
 Accuracy = tuple[float, ...]
 
 
 def imagenet(model: str, tag: str, source: str, accuracy: Accuracy = (), **fields: Any) -> WeightsSpec:
-    """Return the record of weights trained on the 1,000 classes of ImageNet."""
+    """Return the spec of weights that were trained on the 1,000 classes of ImageNet."""
     return WeightsSpec(
         model=model,
         name=tag,
@@ -39,6 +39,7 @@ def imagenet(model: str, tag: str, source: str, accuracy: Accuracy = (), **field
     )
 
 
+# Each parameter is a column of the families' tables of weights, and most rows leave most of them out.
 def keras_files(
     model: str,
     files: tuple[str, str],
@@ -53,9 +54,9 @@ def keras_files(
     reference: str = KERAS_FIGURES,
     **fields: Any,
 ) -> Iterator[WeightsSpec]:
-    """Return the records of a file of keras.applications and of its twin that lacks the classifier.
+    """Yield the specs of a file of keras.applications and of its counterpart without the classifier.
 
-    ``files`` are their paths below ``base``; their digests and ``file_names`` come in the same order.
+    ``files`` are their paths below ``base``; the digests and ``file_names`` are in the same order.
     """
     each = zip((True, False), files, md5, sha256, file_names, strict=True)
     for top, file, own_md5, own_sha256, name in each:
@@ -75,9 +76,9 @@ def keras_files(
 
 
 def torchvision_file(model: str, tag: str, file: str, accuracy: Accuracy = (), **fields: Any) -> WeightsSpec:
-    """Return the record of a file of torchvision, whose name ends in the first 8 digits of its SHA-256.
+    """Return the spec of a file of torchvision, whose name ends with the first 8 digits of its SHA-256.
 
-    Under a tag with ``v2`` it is of torchvision's second recipe, which resizes photographs a little less.
+    A tag with ``v2`` means torchvision's second training recipe, which crops less of each photograph.
 
     >>> torchvision_file("alexnet", "imagenet", "alexnet-owt-7be5be79.pth").sha256
     '7be5be79'
@@ -95,7 +96,7 @@ def torchvision_file(model: str, tag: str, file: str, accuracy: Accuracy = (), *
 
 
 def timm_file(model: str, tag: str, name: str, accuracy: Accuracy = (), **fields: Any) -> WeightsSpec:
-    """Return the record of the safetensors file of timm's model ``name``.
+    """Return the spec of the safetensors file of timm's model ``name``.
 
     >>> timm_file("resnet18", "imagenet", "resnet18.tv_in1k").file_name
     'resnet18.tv_in1k.safetensors'
@@ -106,5 +107,5 @@ def timm_file(model: str, tag: str, name: str, accuracy: Accuracy = (), **fields
 
 
 def photograph(crop_fraction: float, interpolation: Any = "bicubic", **pixels: Any) -> Preprocessing:
-    """Return the preprocessing that timm declares for weights; pixels are normalised as in torchvision by default."""
+    """Return the preprocessing that timm declares for weights; by default, pixels are normalised as in torchvision."""
     return Preprocessing(crop_fraction=crop_fraction, interpolation=interpolation, **(pixels or TORCH_PIXELS))

@@ -1,4 +1,4 @@
-"""What ``weights=`` means: a tag, a file, a URL or a repository of Hugging Face; and whether it is what it claims."""
+"""Finding the file that ``weights=`` means: a tag, a path, a URL or a Hugging Face repository; checking its digest."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ log = logging.getLogger("zoo")
 
 _TAG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
-#: Bytes; the digest of a file up to this size is taken before the model is built, that of a larger one meanwhile.
+#: Bytes. The digest of a file up to this size is computed before the model is built, that of a larger file meanwhile.
 _SMALL = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Source:
-    """A local file of weights and, if a plugin offers that very file, its record.
+    """A local weights file and, if a plugin offers this very file, its spec, called ``record``.
 
-    ``name`` is what was asked for. ``promised`` is the SHA-256 that the file must have, where the store knows it.
-    ``certain`` says that the record was asked for by its tag; if not, the file only goes by its name.
+    ``name`` is what the user asked for. ``promised`` is the SHA-256 that the file must have, if the store knows it.
+    ``certain`` says that the user asked for the spec by its tag or URL. Otherwise only the name of the file suggests
+    it, and the digest decides.
     """
 
     path: Path
@@ -50,7 +51,7 @@ class Source:
 
     def start_digesting(self) -> None:
         """Begin to compute the digest in the background."""
-        self._digesting  # noqa: B018 (it begins when it is first asked for)
+        self._digesting  # noqa: B018 (the first access starts it)
 
     @property
     def _who(self) -> str:
@@ -58,14 +59,14 @@ class Source:
 
     @property
     def sha256(self) -> str:
-        """The digest of the file as it is now, in hexadecimal."""
+        """The digest of the file, in hexadecimal."""
         return self._digesting.result().sha256
 
     def settled(self) -> Source:
-        """Return this source once its digest is known, without its record if the file only went by the name of it.
+        """Return this source once its digest is known, without its spec if only the name of the file suggested it.
 
         Raises:
-            WeightsFileError: if the file cannot be read, or is not the one that was asked for.
+            WeightsFileError: if the file cannot be read, or does not have the digest that its tag or the store gives.
         """
         try:
             digests = self._digesting.result()
@@ -79,14 +80,14 @@ class Source:
         found = f"{self.path} has the SHA-256 {digests.sha256}{digests.md5 and f' (MD5 {digests.md5})'}"
         if self.certain or self.promised:
             advice = "the file was changed or damaged: " + (
-                "delete it, and it is fetched again"
+                "delete it, and it will be downloaded again"
                 if self.record is None or self.record.is_remote
-                else "install again the distribution that offers the tag"
+                else "reinstall the distribution that offers the tag"
             )
-            raise WeightsFileError(asked(), f"{found}, where {self._who} promises {promised}", advice)
+            raise WeightsFileError(asked(), f"{found}, but {self._who} gives {promised}", advice)
         assert self.record is not None
         log.warning(
-            "%s is called like the file of the weights %s.%s, but has another digest: it is taken as a file of its own",
+            "%s has the name of the file of the weights %s.%s, but another digest: it is loaded as a different file",
             self.path,
             self.record.model,
             self.record.name,
@@ -99,12 +100,12 @@ class Source:
 def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str], *, include_top: bool = True) -> Source:
     """Return the file that ``weights`` means for ``model``: a tag, a local path, ``https://...`` or ``hf://...``.
 
-    A remote file is fetched if the store does not hold it. A local file whose digest or name is that of a tag is that
-    tag. Without the top, a tag means its twin ``<tag>_notop`` if there is one.
+    A remote file is downloaded if it is not in the store. A local file with the digest or the name of a tag's file is
+    treated as that tag. Without the top, a tag means ``<tag>_notop`` if that exists.
 
     Raises:
         UnknownNameError: if it is neither a tag nor a file.
-        WeightsFileError: if the file is missing, cannot be fetched, is no file, or is not the one its tag promises.
+        WeightsFileError: if the file is missing, cannot be downloaded, or does not have the digest that its tag gives.
     """
     text = os.fspath(weights)
     is_remote = re.match(r"(https?|hf)://", text) is not None
@@ -123,7 +124,7 @@ def find_source(model: Entry[ModelSpec] | None, weights: str | os.PathLike[str],
 
 
 def is_tag(text: str) -> bool:
-    """Return whether ``text`` can be a tag; what has a dot, a slash or a capital letter is a path."""
+    """Return whether ``text`` can be a tag; with a dot, a slash or a capital letter it is a path."""
     return _TAG.fullmatch(text) is not None
 
 
@@ -134,8 +135,8 @@ def _tags(model: Entry[ModelSpec] | None) -> list[Entry[WeightsSpec]]:
 def _of_tag(model: Entry[ModelSpec], tag: str, include_top: bool) -> Source:
     record = find_weights(model, tag).spec
     if record.include_top and not include_top:
-        twins = [entry.spec for entry in _tags(model) if entry.spec.name == f"{tag}_notop"]
-        record = twins[0] if twins else record
+        without_top = [entry.spec for entry in _tags(model) if entry.spec.name == f"{tag}_notop"]
+        record = without_top[0] if without_top else record
     if record.is_remote:
         return _fetched(record.source, record)
     source = Source(Path(record.source), record.source, record, certain=True)
@@ -143,7 +144,7 @@ def _of_tag(model: Entry[ModelSpec], tag: str, include_top: bool) -> Source:
         raise WeightsFileError(
             asked(),
             f"the file of that tag, {source.path}, is missing",
-            "install again the distribution that offers the tag",
+            "reinstall the distribution that offers the tag",
         )
     return source
 
@@ -166,11 +167,11 @@ def _of_path(model: Entry[ModelSpec] | None, path: Path) -> Source:
             asked(), f"there is no file {path}", "check the path, or pass one of the tags of `zoo weights list`"
         )
     if not all(file.is_file() for file in files):
-        raise WeightsFileError(asked(), f"{path} is no file", "pass the path of a weights file")
+        raise WeightsFileError(asked(), f"{path} is not a file", "pass the path of a weights file")
     tags = [entry.spec for entry in _tags(model)]
     named = [tag for tag in tags if path.name in (tag.file_name, tag.source.rpartition("/")[2])]
     try:
-        # Files of one name can be of two times, and want different options: then the digest says which it is.
+        # Two tags can have files of the same name that need different options: then the digest says which tag it is.
         if len(named) > 1 or sum(file.stat().st_size for file in files) <= _SMALL:
             digests = digests_of(*files, md5=any(tag.md5 for tag in tags))
             known = [tag for tag in tags if digests.fit(tag)]

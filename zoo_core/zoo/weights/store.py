@@ -1,12 +1,12 @@
-"""The store: files of weights from elsewhere, each kept under its digest and never taken for another.
+"""The store of downloaded weights files, each kept under its digest so that it is never taken for another one.
 
 In :func:`zoo.settings.weights_folder`:
 
-- ``files/<sha256>/<file name>``: whole and verified files;
-- ``pins/*.json``: for each URL, the digest of what it sent first;
-- ``partial/``: downloads that are under way or were cut; nothing is ever used from there;
+- ``files/<sha256>/<file name>``: complete and verified files;
+- ``pins/*.json``: for each URL, the digest of the file that it first gave;
+- ``partial/``: downloads that are running or were interrupted; nothing there is ever loaded;
 - ``locks/``: one file for each URL, so that one process downloads and the others wait;
-- ``by_hand/``: where files that were downloaded by hand can be put.
+- ``by_hand/``: a place for files that you downloaded by hand.
 """
 
 from __future__ import annotations
@@ -34,10 +34,9 @@ log = logging.getLogger("zoo")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file of weights on this machine, and the SHA-256 in hexadecimal that it must have.
+    """A weights file on this machine, and the SHA-256 in hexadecimal that it must have.
 
-    The digest was checked when the file came here and is not computed again for each use: whoever reads the file
-    checks it meanwhile.
+    The digest was checked after the download and is not computed again here: loading checks it while it reads the file.
     """
 
     path: Path
@@ -46,7 +45,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class Pin:
-    """What a URL sent when it was first asked: the digests and size of the file, its name in the store, the day."""
+    """What a URL first gave: the digests and the size of the file, its name in the store, and the date."""
 
     source: str
     sha256: str
@@ -59,20 +58,20 @@ class Pin:
 def fetch(url: str, *, file_name: str, sha256: str | None = None, md5: str | None = None) -> Fetched:
     """Return the file at ``url`` (``https://...`` or ``hf://owner/repo[@revision][/file]``), on this machine.
 
-    It comes from the store, else from the folders of files that were downloaded by hand, where it is looked for by
-    ``file_name`` and used where it lies, else from the mirror or the URL. ``sha256`` may be the first digits alone.
-    Without a digest the file has to be a readable file of weights, and its digest is pinned and checked ever after.
+    The file is taken from the store; if it is not there, from the folders for files downloaded by hand, by its
+    ``file_name``; and otherwise from the mirror or the URL. ``sha256`` may be only the first digits. If no digest is
+    given, the file must be a readable weights file, and its digest is pinned: later downloads must have it as well.
 
     Args:
         url: a password in it is used and never shown.
-        file_name: what people call the file; a file of Hugging Face is called ``owner/repo[@revision]/file`` unless
-            this is another name than its own.
-        sha256: in hexadecimal, all 64 digits or the first of them.
-        md5: in hexadecimal.
+        file_name: the usual name of the file. A file of Hugging Face is known as ``owner/repo[@revision]/file``, unless
+            ``file_name`` differs from its own name.
+        sha256: the digest in hexadecimal, all 64 digits or the first of them.
+        md5: the digest in hexadecimal.
 
     Raises:
-        WeightsFileError: if the file cannot be had, or is another than the one promised or pinned.
-        ArgumentError: if the user's settings are damaged.
+        WeightsFileError: if the file cannot be downloaded, or does not have the digest that is given or pinned.
+        ArgumentError: if the user's settings file is damaged.
     """
     settings = weights_settings()
     try:
@@ -88,12 +87,12 @@ def fetch(url: str, *, file_name: str, sha256: str | None = None, md5: str | Non
         raise WeightsFileError(
             asked(),
             f"the store at {weights_folder()} cannot be used ({error})",
-            "make space there or give yourself the right to write, or set ZOO_HOME to another folder",
+            "free some space there, allow yourself to write to it, or set ZOO_HOME to another folder",
         ) from error
 
 
 class _Wanted:
-    """A file that is asked for, and all that is known of it before it is read."""
+    """A file that is to be fetched, and what is known about it before it is read."""
 
     def __init__(self, url: str, file_name: str, sha256: str | None, md5: str | None) -> None:
         self.url = url
@@ -103,12 +102,12 @@ class _Wanted:
         try:
             self.shown = without_password(url)
             if not self.hub_name and not urlsplit(url).hostname:
-                raise ValueError("it names no server")
+                raise ValueError("it has no server name")
         except ValueError as error:
             raise WeightsFileError(asked(), f"its URL cannot be read ({error})", "check the address") from error
         self.key = f"{_plain(self.shown)}-{hashlib.sha256(self.shown.encode()).hexdigest()[:16]}"
         self.file_name = _plain(file_name)
-        # Most files of Hugging Face are called alike, so that the name alone would take one for another.
+        # Most files of Hugging Face have the same name, so that the name alone would not identify them.
         self.known_as = (
             url.removeprefix("hf://")
             if self.hub_name and (not self.hub_name.file or _last(file_name) == _last(url))
@@ -125,28 +124,28 @@ class _Wanted:
         return weights_folder() / "partial" / self.key
 
     def promise(self) -> str:
-        """Return what is known of the file's digest, to be read by people."""
+        """Return what is known about the digest of the file, as text for a message."""
         if self.pin or self.sha256:
             digits = self.pin.sha256 if self.pin else self.sha256 or ""
             return f"SHA-256 {digits}{'' if len(digits) == 64 else '...'}"
-        return f"MD5 {self.md5}" if self.md5 else "its digest is not known"
+        return f"MD5 {self.md5}" if self.md5 else "its digest is unknown"
 
     def _read_pin(self) -> Pin | None:
-        """Return what was pinned for the URL, unless the digest that is promised now is another."""
+        """Return the pin of the URL, or None if there is none or its digest is not the one that is given now."""
         try:
             pin = Pin(**json.loads(self.pin_path.read_text(encoding="utf-8")))
             if not re.fullmatch(r"[0-9a-f]{64}", pin.sha256) or pin.file_name != _plain(pin.file_name):
-                raise ValueError("it holds no SHA-256 and file name")
+                raise ValueError("it lacks a valid SHA-256 or file name")
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
             found = f"the pin {self.pin_path} is damaged ({error})"
-            raise WeightsFileError(asked(), found, "delete it; the file is then fetched again") from error
+            raise WeightsFileError(asked(), found, "delete it; the file will then be downloaded again") from error
         fits = pin.sha256.startswith(self.sha256 or "") and self.md5 in (None, pin.md5)
         return pin if fits else None
 
     def held(self) -> Fetched | None:
-        """Return the file that the store holds."""
+        """Return the file if it is in the store."""
         self.pin = self._read_pin()
         if self.pin is None:
             return None
@@ -154,20 +153,20 @@ class _Wanted:
         return Fetched(path, self.pin.sha256) if _size(path) == self.pin.size else None
 
     def verified(self, path: Path, origin: str, advice: str) -> Pin:
-        """Return the pin for a file that came from ``origin``, once it is known to be the right one.
+        """Check the file at ``path``, which comes from ``origin``, and return the pin for it.
 
         Raises:
-            WeightsFileError: if it is another file than the one promised or pinned, or no file of weights.
+            WeightsFileError: if it does not have the digest that is given or pinned, or is not a weights file.
         """
         found = digests_of(path, md5=True)
         difference = None
         if self.sha256 and not found.sha256.startswith(self.sha256):
-            difference = f"has the SHA-256 {found.sha256}, where {self.sha256} is promised"
+            difference = f"has the SHA-256 {found.sha256}, but {self.sha256} is expected"
         elif self.md5 and found.md5 != self.md5:
-            difference = f"has the MD5 {found.md5}, where {self.md5} is promised"
+            difference = f"has the MD5 {found.md5}, but {self.md5} is expected"
         elif self.pin and found.sha256 != self.pin.sha256:
-            difference = f"has the SHA-256 {found.sha256}, where {self.pin.sha256} was pinned on {self.pin.date}"
-            advice = f"if the new file is the right one, delete {self.pin_path} and ask again"
+            difference = f"has the SHA-256 {found.sha256}, but {self.pin.sha256} was pinned on {self.pin.date}"
+            advice = f"if the new file is the right one, delete {self.pin_path} and try again"
         if difference or not (self.sha256 or self.md5 or self.pin):
             self._check_opens(path, origin)
         if difference:
@@ -182,7 +181,7 @@ class _Wanted:
             with open_weights(path):
                 pass
         except WeightsFileError as error:
-            found = f"{origin} is no file of weights: {error.found}"
+            found = f"{origin} is not a weights file: {error.found}"
             raise WeightsFileError(asked(), found, f"get {self.known_as} from another place") from error
 
 
@@ -202,7 +201,7 @@ def _found_by_hand(wanted: _Wanted, settings: WeightsSettings) -> Fetched | None
             continue
         if wanted.pin and _size(path) == wanted.pin.size:
             return Fetched(path, wanted.pin.sha256)
-        pin = wanted.verified(path, str(path), "move that file away, or put the right one there")
+        pin = wanted.verified(path, str(path), "remove that file, or replace it with the right one")
         if pin.sha256 != (wanted.pin and wanted.pin.sha256):
             log.info("%s is taken from %s", wanted.shown, path)
             _keep_pin(wanted, pin)
@@ -214,7 +213,11 @@ def _keep_pin(wanted: _Wanted, pin: Pin) -> None:
     try:
         write_json(wanted.pin_path, asdict(pin))
     except OSError as error:
-        log.warning("the digest of %s cannot be kept, so that a change would go unnoticed: %s", wanted.shown, error)
+        log.warning(
+            "the digest of %s cannot be saved, so a later change will not be noticed: %s",
+            wanted.shown,
+            error,
+        )
 
 
 def _offline(wanted: _Wanted, settings: WeightsSettings) -> WeightsFileError:
@@ -223,9 +226,9 @@ def _offline(wanted: _Wanted, settings: WeightsSettings) -> WeightsFileError:
     target = folders[0] / wanted.known_as / ("model.safetensors" if open_choice else "")
     return WeightsFileError(
         asked(),
-        f"downloads are switched off (ZOO_OFFLINE or settings.toml), and the file is neither in the store nor in "
+        f"downloads are turned off (ZOO_OFFLINE or settings.toml), and the file is neither in the store nor in "
         f"{' or '.join(str(folder) for folder in folders)}",
-        f"download {wanted.shown} ({wanted.promise()}) elsewhere and put it at {target}",
+        f"download {wanted.shown} ({wanted.promise()}) on another machine and copy it to {target}",
     )
 
 
@@ -244,7 +247,7 @@ def _fetched(wanted: _Wanted, settings: WeightsSettings) -> Fetched:
 
 
 def _addresses(wanted: _Wanted, settings: WeightsSettings) -> Iterator[Address]:
-    """Yield where the file may be, the mirror first; what only the hub knows is asked when its turn comes."""
+    """Yield the addresses to try, the mirror first; the hub is asked only when its turn comes."""
     open_choice = wanted.hub_name is not None and not wanted.hub_name.file
     if settings.mirror and not open_choice:
         yield _of_mirror(wanted, settings.mirror)
@@ -267,8 +270,8 @@ def _of_mirror(wanted: _Wanted, mirror: str) -> Address:
 
 def _from(wanted: _Wanted, address: Address) -> Fetched:
     trusting = not (wanted.sha256 or wanted.md5 or wanted.pin)
-    origin = f"what {without_password(address.url)} sends"
-    advice = "the file there is damaged or was exchanged: try another day, or get it from another place"
+    origin = f"the file from {without_password(address.url)}"
+    advice = "the file there is damaged or was replaced: try again later, or get it from another place"
     for last in (False, True):
         resumed = downloads.download(
             address, wanted.partial, trusting=trusting, label=wanted.known_as.rpartition("/")[2]
@@ -280,7 +283,11 @@ def _from(wanted: _Wanted, address: Address) -> Fetched:
             downloads.discard(wanted.partial)
             if last or not resumed:
                 raise
-            log.warning("%s was put together of parts and is wrong, so it is fetched from the start: %s", origin, error)
+            log.warning(
+                "%s was downloaded in parts and is wrong, so it is downloaded again from the beginning: %s",
+                origin,
+                error,
+            )
     path = _place_of(pin)
     path.parent.mkdir(parents=True, exist_ok=True)
     with wanted.partial.open("rb") as file:
@@ -301,7 +308,7 @@ def _only_one_process(wanted: _Wanted) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        log.warning("waiting for another process that is fetching %s", wanted.shown)
+        log.warning("waiting for another process that is downloading %s", wanted.shown)
         lock.acquire()
     try:
         yield
@@ -324,7 +331,7 @@ def _size(path: Path) -> int | None:
 
 
 def _plain(name: str) -> str:
-    """Return the last part of a path or URL as a name that every file system takes.
+    """Return the last part of a path or URL as a name that is valid in every file system.
 
     >>> _plain("https://example.org/a/resnet%2050.h5?download=1")
     'resnet_50.h5'

@@ -1,4 +1,4 @@
-"""Whether weights are what they claim to be: the digest, every array, and what the network says with them."""
+"""Verifying weights: the digest of the file, every array, and the outputs of the network with them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from zoo.weights.sources import find_source
 
 @dataclass(frozen=True)
 class Verified:
-    """Weights found whole: what was loaded, and by how much the outputs differ from the fingerprint of the record.
+    """Weights that were verified: what was loaded, and how far the outputs are from the fingerprint of the spec.
 
-    ``deviation`` is the largest difference over the largest output; None if the record holds no fingerprint.
+    ``deviation`` is the largest difference divided by the largest output; None if the spec has no fingerprint.
     """
 
     report: LoadReport
@@ -30,19 +30,20 @@ class Verified:
 
 
 def verify(name: str, *, model: str | None = None) -> Verified:
-    """Check that weights are whole: the digest of a tag's file, every array, and the fingerprint if there is one.
+    """Check weights: the digest of a tag's file, every array, and the fingerprint if there is one.
 
     Args:
-        name: ``model.tag``, or a path or URL if ``model`` says for which model the file is.
+        name: ``model.tag``, or a path or URL if ``model`` is given.
+        model: the name of the model that the file belongs to.
 
     Raises:
-        ZooError: if anything is wrong with the file, the head does not fit, or the outputs are not the reference's.
+        ZooError: if the file is wrong, the head does not fit, or the outputs differ from the reference.
     """
     request = f"verify {name!r}"
     if model is None:
         entry, tag = registry.find_model(name)
         if tag is None:
-            raise ArgumentError(request, "that names no weights", "pass 'model.tag', or a path and its model")
+            raise ArgumentError(request, "the name has no weights tag", "pass 'model.tag', or a path and its model")
     else:
         (entry, _), tag = registry.find_model(model), name
     source = find_source(entry, tag)
@@ -58,8 +59,8 @@ def verify(name: str, *, model: str | None = None) -> Verified:
     if report.missing:
         raise WeightsFileError(
             request,
-            f"{report.missing[0][0]} finds no array of its shape in the file",
-            "pass the model it is for",
+            f"the file has no array of the right shape for {report.missing[0][0]}",
+            "pass the model that the file belongs to",
         )
     if report.tag is None or record is None or record.fingerprint is None:
         return Verified(report)
@@ -67,8 +68,8 @@ def verify(name: str, *, model: str | None = None) -> Verified:
     if found > record.fingerprint.tolerance:
         raise WeightsFileError(
             request,
-            f"its outputs differ from the fingerprint by {found:.1e} of the largest, "
-            f"where {record.fingerprint.tolerance:.1e} is allowed",
-            f"do not use it: the network of {entry.distribution} and the weights do not belong together",
+            f"its outputs differ from the fingerprint by {found:.1e} of the largest output, "
+            f"and {record.fingerprint.tolerance:.1e} is allowed",
+            f"do not use it: the network of {entry.distribution} and the weights do not fit together",
         )
     return Verified(report, found)

@@ -1,6 +1,6 @@
-"""What is in a file of weights: its arrays by layer and variable, read one by one and only when asked for.
+"""Opening weights files of any format: the arrays by layer and variable, each read only when it is needed.
 
-Nothing but arrays and their names is read: no pickled object, no layer configuration, no link to another file.
+Only arrays and their names are read: no pickled objects, no layer configuration, no links to other files.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Reader = Callable[[Path], WeightFile]
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Return the files that ``path`` stands for: itself, or the parts of a checkpoint or of a TensorFlow.js model.
+    """Return the files that ``path`` consists of: itself, or the parts of a checkpoint or of a TensorFlow.js model.
 
     Raises:
-        WeightsFileError: if a model.json is damaged, or names files outside its folder.
+        WeightsFileError: if a model.json is damaged, or refers to files outside its folder.
     """
     if is_checkpoint(path):
         return files_of_checkpoint(path)
@@ -37,12 +37,12 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def open_weights(path: Path) -> WeightFile:
-    """Open a file of weights; its first bytes, not its name, say what it is.
+    """Open a weights file; its first bytes, not its name, say which format it has.
 
-    A format of several files goes by the path: a folder, the prefix of a checkpoint, a ``model.json``.
+    A format with several files is recognised by the path: a folder, the prefix of a checkpoint, a ``model.json``.
 
     Raises:
-        WeightsFileError: if it is empty, damaged, unsafe or of no format that is read.
+        WeightsFileError: if it is empty, damaged or unsafe, or has an unknown format.
     """
     try:
         reader = _reader_of(path)
@@ -50,8 +50,8 @@ def open_weights(path: Path) -> WeightFile:
     except ZooError:
         raise
     except MemoryError as error:
-        refuse(path, f"its headers ask for more memory than there is ({one_line(error)})", error)
-    except Exception as error:  # readers of damaged files raise whatever their libraries do
+        refuse(path, f"its header asks for more memory than there is ({one_line(error)})", error)
+    except Exception as error:  # for damaged files, every library raises errors of its own
         refuse(path, f"the file is damaged or cut short ({one_line(error)})", error)
 
 
@@ -64,7 +64,7 @@ def _reader_of(path: Path) -> Reader:
     if path.is_dir():
         if is_tfjs(path):
             return read_tfjs
-        refuse(path, "it is a folder with neither a checkpoint nor a model.json")
+        refuse(path, "it is a folder without a checkpoint or a model.json")
     with path.open("rb") as file:
         start = file.read(512)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -92,24 +92,24 @@ def _reader_of_archive(path: Path) -> Reader:
         return read_torch
     if names and all(name.endswith(".npy") for name in names):
         return read_npz
-    refuse(path, "it is a zip archive, but none of Keras 3 (without model.weights.h5), NumPy or torch")
+    refuse(path, "it is a zip archive, but not one of Keras 3 (which has model.weights.h5), NumPy or torch")
 
 
 def _guarded(name: str, distribution: str, reference: str) -> Reader:
-    """Return the reader of a plugin, whose mistakes are told as its own."""
+    """Return the reader of a plugin; an error in it becomes a WeightsFileError that names the plugin."""
 
     def read(path: Path) -> WeightFile:
         try:
             file = resolve_reference(reference)(path)
             if not isinstance(file, WeightFile):
-                raise TypeError(f"{reference} returned {file!r}, which is no WeightFile")
+                raise TypeError(f"{reference} returned {file!r}, which is not a WeightFile")
         except ZooError:
             raise
         except Exception as error:
             raise WeightsFileError(
                 f"read the weights file {str(path)!r}",
                 f"the reader of the format {name!r} failed ({one_line(error)})",
-                f"the file is damaged, or {distribution} has a mistake in {reference}",
+                f"the file is damaged, or {reference} of {distribution} has a mistake",
             ) from error
         return file
 
@@ -129,5 +129,5 @@ def _what_it_is(start: bytes) -> str:
     if text.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer, not the file that it points to"
     if start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        return "it is a Python pickle, which can run code and is never read"
-    return f"it is of no format that is read (it starts with {start[:8]!r})"
+        return "it is a Python pickle, which can run code and is therefore never read"
+    return f"its format is unknown (it starts with {start[:8]!r})"

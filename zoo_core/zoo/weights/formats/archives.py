@@ -1,4 +1,4 @@
-"""Zip archives from strangers: what their directory claims is checked before a member is unpacked."""
+"""Zip archives from untrusted sources: their directory is checked before a member is unpacked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO, Any, BinaryIO
 from zoo.weights.formats.arrays import read_mapped, refuse
 
 #: A member may unpack to this many times its size in the file, or to this many bytes if that is more.
-#: Weights hardly shrink at all; deflate can shrink zeros to a thousandth.
+#: Weights hardly compress at all, but deflate compresses zeros to a thousandth.
 _MOST_GROWTH = 50
 _ALWAYS_ALLOWED = 16 * 2**20
 
@@ -23,21 +23,21 @@ _ENCRYPTED = 0x1
 
 
 def open_archive(path: Path, resources: ExitStack) -> zipfile.ZipFile:
-    """Open a zip archive whose members are plain: none twice, encrypted, within another or absurdly compressed.
+    """Open a zip archive whose members are all plain.
 
     Raises:
-        WeightsFileError: if one is.
+        WeightsFileError: if a member occurs twice, is encrypted, overlaps another one or is compressed absurdly.
     """
     archive = resources.enter_context(zipfile.ZipFile(path))
     members = archive.infolist()
     twice = next((name for name, count in Counter(m.filename for m in members).items() if count > 1), None)
     if twice is not None:
-        refuse(path, f"the archive holds {twice!r} twice")
+        refuse(path, f"the archive has two members called {twice!r}")
     for member in members:
         if member.flag_bits & _ENCRYPTED:
             refuse(path, f"{member.filename!r} in the archive is encrypted")
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            refuse(path, f"{member.filename!r} in the archive is compressed in a way that is not read")
+            refuse(path, f"{member.filename!r} in the archive is compressed by an unknown method")
         if member.file_size > max(_MOST_GROWTH * member.compress_size, _ALWAYS_ALLOWED):
             refuse(
                 path,
@@ -45,17 +45,17 @@ def open_archive(path: Path, resources: ExitStack) -> zipfile.ZipFile:
                 f"to {member.file_size:,} bytes",
             )
         if member.compress_type == zipfile.ZIP_STORED and member.file_size != member.compress_size:
-            refuse(path, f"{member.filename!r} in the archive has two sizes")
+            refuse(path, f"{member.filename!r} in the archive has two different sizes")
     ordered = sorted(members, key=lambda member: member.header_offset)
     ends = [member.header_offset for member in ordered[1:]] + [archive.start_dir]
     for member, end in zip(ordered, ends, strict=True):
         if member.header_offset + _LOCAL_HEADER + len(member.orig_filename) + member.compress_size > end:
-            refuse(path, f"{member.filename!r} in the archive lies over another member")
+            refuse(path, f"{member.filename!r} in the archive overlaps another member")
     return archive
 
 
 def check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, copy: IO[bytes] | None = None) -> None:
-    """Read a member to its end, where its checksum is compared, and write what it unpacks to into ``copy``."""
+    """Read a member to its end, where zipfile checks its checksum, and write the unpacked bytes to ``copy``."""
     with archive.open(member) as file:
         while block := file.read(2**20):
             if copy is not None:
@@ -71,7 +71,7 @@ def data_offset(file: BinaryIO, member: zipfile.ZipInfo) -> int:
 
 
 class Window(io.RawIOBase):
-    """A part of a file as a file of its own."""
+    """A part of a file that can be read like a file."""
 
     def __init__(self, file: BinaryIO, offset: int, size: int) -> None:
         self._file, self._offset, self._size, self._at = file, offset, size, 0
@@ -90,7 +90,7 @@ class Window(io.RawIOBase):
         return self._at
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Return ``size`` bytes from ``offset`` on, or those before the end."""
+        """Return ``size`` bytes from ``offset`` on, or fewer at the end."""
         self.seek(offset)
         return self.read(min(max(size, 0), self._size)) or b""
 
@@ -98,7 +98,7 @@ class Window(io.RawIOBase):
         """Fill ``memory`` with the bytes from ``offset`` on.
 
         Raises:
-            EOFError: if they reach beyond the window.
+            EOFError: if some of them are outside the window.
         """
         if not 0 <= offset <= self._size - len(memory):
             raise EOFError(f"{len(memory):,} bytes from {offset:,} on lie outside its {self._size:,} bytes")

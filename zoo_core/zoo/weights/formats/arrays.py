@@ -1,4 +1,4 @@
-"""What a reader of weight files hands over: the arrays of a file, each read only when asked for."""
+"""What the readers of weights files return: the arrays of a file, each read only when it is needed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from zoo.errors import WeightsFileError
 
 Array = np.ndarray[Any, Any]
 
-#: Bytes; memory that starts at a multiple of it is taken over by TensorFlow without a copy.
+#: Bytes. TensorFlow takes over memory that starts at a multiple of this without a copy.
 ALIGNMENT = 64
 
-#: Bytes of a file that are mapped at once. Mapped pages count as memory of the process: a whole file would double it.
+#: Bytes of a file that are mapped at once. Mapped pages count as memory of the process, so mapping the whole file would
+#: double its memory.
 _WINDOW = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class StoredArray:
-    """One array of a file: its name there, which layer and variable that means, its shape and dtype, how to read it.
+    """One array of a file: its name there, the layer and variable of that name, its shape and dtype, and ``read``.
 
     In a file that numbers the variables of a layer, ``variable`` is the number.
     """
@@ -41,7 +42,7 @@ class StoredArray:
 
 @dataclass
 class WeightFile:
-    """An open file of weights: its format and its arrays. Use it as a context manager."""
+    """An open weights file: its format and its arrays. Use it as a context manager."""
 
     format: str
     arrays: tuple[StoredArray, ...]
@@ -55,7 +56,7 @@ class WeightFile:
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return an array of arbitrary values whose memory starts at a multiple of :data:`ALIGNMENT` bytes."""
+    """Return an array with arbitrary values whose memory starts at a multiple of :data:`ALIGNMENT` bytes."""
     count = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(count + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
@@ -64,7 +65,7 @@ def aligned_empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def aligned_copy(values: Any, dtype: Any = None) -> Array:
-    """Return ``values``, as ``dtype`` if one is given, in memory that TensorFlow takes over without a copy."""
+    """Return a copy of ``values``, as ``dtype`` if it is given, in memory that TensorFlow takes over."""
     values = np.asarray(values)
     array = aligned_empty(values.shape, dtype or values.dtype)
     np.copyto(array, values, casting="same_kind" if dtype is None else "unsafe")
@@ -77,7 +78,7 @@ def bytes_of(array: Array) -> memoryview:
 
 
 def read_mapped(file: BinaryIO, offset: int, memory: memoryview) -> None:
-    """Fill ``memory`` with the bytes of ``file`` from ``offset`` on, which are mapped piece by piece."""
+    """Fill ``memory`` with the bytes of ``file`` from ``offset`` on, mapping one piece of the file at a time."""
     done = 0
     while done < len(memory):
         skipped = (offset + done) % mmap.ALLOCATIONGRANULARITY
@@ -98,25 +99,25 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def check_names(path: Path, arrays: Iterable[StoredArray]) -> tuple[StoredArray, ...]:
-    """Return the arrays of a file, of which there must be at least one and none twice.
+    """Return the arrays of a file, after checking their names.
 
     Raises:
-        WeightsFileError: if not.
+        WeightsFileError: if there is no array, or if two have the same name.
     """
     arrays = tuple(arrays)
     if not arrays:
-        refuse(path, "it holds no weights")
+        refuse(path, "it has no weights")
     for name, count in Counter(array.name for array in arrays).items():
         if count > 1:
-            refuse(path, f"it holds two arrays for {name!r}, which cannot be told apart")
+            refuse(path, f"it has two arrays with the name {name!r}")
     return arrays
 
 
 def refuse(path: Path, found: str, cause: BaseException | None = None) -> NoReturn:
-    """Raise the error for a file that is not read; ``found`` says what is wrong with it."""
+    """Raise the error for a file that cannot be read; ``found`` says what is wrong with it."""
     raise WeightsFileError(
         f"read the weights file {str(path)!r}",
         found,
         "pass weights of Keras (.h5, .weights.h5, .keras), safetensors, NumPy (.npz), TensorFlow (a checkpoint), "
-        "TensorFlow.js or torch (.pth); get the file again if it should be one of them",
+        "TensorFlow.js or torch (.pth); if it should be one of them, get the file again",
     ) from cause

@@ -1,4 +1,4 @@
-"""TensorFlow's checkpoints: an index and its data files, of variables with names or of a graph of objects."""
+"""TensorFlow checkpoints: an index and data files, with the variables of a graph by name or of Python objects."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from zoo.weights.formats.arrays import (
 
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
-#: What optimizers of TensorFlow 1 keep beside a variable, under its name: ``conv/weights/Adam_1``.
+#: What the optimizers of TensorFlow 1 save for each variable, under its name: ``conv/weights/Adam_1``.
 _SLOT = re.compile(r"/(ExponentialMovingAverage|Adam|RMSProp|Momentum|Adagrad|Ftrl)(_\d+)?$")
 
-#: Children by which an object is known as an optimizer: of Keras 3, and of Keras 2.
+#: An object with a child of this name is an optimizer, of Keras 3 or of Keras 2.
 _OF_OPTIMIZERS = {"_iterations", "iter"}
 
 #: Names of TF-Slim for the variables of Keras.
 _SLIM = {"weights": "kernel", "depthwise_weights": "depthwise_kernel", "biases": "bias"}
 
-#: The state of random numbers has no meaning for weights.
+#: The state of a random number generator, which does not belong to the weights.
 _SEED = "seed_generator_state"
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Return whether ``path`` is the prefix or the index of a checkpoint, or a folder that names its latest one."""
+    """Return whether ``path`` is the prefix or the index of a checkpoint, or a folder with the name of one."""
     return _prefix(path) is not None
 
 
@@ -50,9 +50,9 @@ def files_of_checkpoint(path: Path) -> tuple[Path, ...]:
 
 
 def read_checkpoint(path: Path) -> WeightFile:
-    """Read the variables of a checkpoint, less what belongs to an optimizer.
+    """Read the variables of a checkpoint, without those of its optimizer.
 
-    TensorFlow compares the checksums of the index when it is opened, and that of each variable when it is read.
+    TensorFlow checks the checksums of the index when it is opened, and the checksum of each variable when it is read.
     """
     import tensorflow as tf
 
@@ -60,10 +60,10 @@ def read_checkpoint(path: Path) -> WeightFile:
     assert prefix is not None
     index, *shards = files_of_checkpoint(path)
     if not index.is_file() or not shards:
-        refuse(path, f"the checkpoint has no file {index.name if shards else f'{prefix.name}.data-*'} beside it")
+        refuse(path, f"the file {index.name if shards else f'{prefix.name}.data-*'} of the checkpoint is missing")
     size = sum(shard.stat().st_size for shard in shards)
     reader = tf.train.load_checkpoint(str(prefix))
-    readers = [reader]  # which keeps the files open as long as it lives
+    readers = [reader]  # the reader keeps the files open as long as it exists
     resources = ExitStack()
     resources.callback(readers.clear)
     shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
@@ -91,7 +91,7 @@ def read_checkpoint(path: Path) -> WeightFile:
 
 
 def _prefix(path: Path) -> Path | None:
-    """Return what the names of a checkpoint's files begin with."""
+    """Return the path that all files of the checkpoint begin with."""
     if path.is_dir() or (path.name == "checkpoint" and path.is_file()):
         folder = path if path.is_dir() else path.parent
         record = folder / "checkpoint"
@@ -99,7 +99,7 @@ def _prefix(path: Path) -> Path | None:
             return None
         with record.open(encoding="utf-8", errors="replace") as file:
             latest = re.search(r'^model_checkpoint_path: "([^"\\]+)"', file.read(2**20), re.MULTILINE)
-        # It may be an absolute path of the machine where it was written; the files are those of this folder.
+        # It can be an absolute path of the machine that wrote it, but the files are in this folder.
         return folder / Path(latest[1]).name if latest else None
     if path.is_file():
         return path.with_suffix("") if path.suffix == ".index" else None
@@ -111,18 +111,18 @@ def _index(prefix: Path) -> Path:
 
 
 def _plain_names(shapes: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield the key, layer and variable of what a graph of TensorFlow 1 has saved, under whole names of layers."""
+    """Yield the key, layer and variable of each variable of a TensorFlow 1 graph, with the full names of the layers."""
     for key in sorted(shapes):
         layer, _, variable = re.sub(r":\d+$", "", key).rpartition("/")
-        if not _SLOT.search(key) and (layer or shapes[key]):  # a scalar of no layer counts steps
+        if not _SLOT.search(key) and (layer or shapes[key]):  # a scalar without a layer is a counter of steps
             yield key, layer, _SLIM.get(variable, variable)
 
 
 def _object_names(serialized: bytes) -> Iterator[tuple[str, str, str]]:
-    """Yield the key, layer and variable of what Keras 2 or 3 has saved.
+    """Yield the key, layer and variable of each variable that Keras 2 or 3 saved.
 
-    The keys are paths through the attributes of objects, by numbers instead of the names of layers, and those of a
-    compiled model lead through its optimizer; the graph knows the name that each variable had.
+    The keys are paths through the attributes of objects, with numbers instead of the names of layers; in a compiled
+    model they can lead through the optimizer. The graph of objects has the name of each variable.
     """
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 

@@ -1,4 +1,4 @@
-"""The .npz archives of NumPy, whose members are plain arrays: pickled objects are never read."""
+"""The .npz archives of NumPy. Only plain arrays are read, never pickled objects."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ def _arrays(path: Path, archive: zipfile.ZipFile) -> Iterator[StoredArray]:
             start = file.tell()
         if dtype.kind not in "fiub":
             held = "Python objects, which could run code" if dtype.hasobject else str(dtype)
-            refuse(path, f"the array {name!r} holds {held}, not numbers")
+            refuse(path, f"the array {name!r} contains {held}, not numbers")
         if start + math.prod(shape) * dtype.itemsize != member.file_size:
-            refuse(path, f"the array {name!r} declares another size than the archive gives it")
+            refuse(path, f"the array {name!r} declares a size that differs from its size in the archive")
         yield StoredArray(name, *split_name(name), shape, dtype.name, partial(_read, archive, member))
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Return the shape, whether the last index is the slowest, and the dtype."""
+    """Return the shape, whether the array is in Fortran order, and the dtype."""
     version = npy.read_magic(file)
     if version not in _READERS:
-        raise ValueError(f"arrays of version {version} are not read")
+        raise ValueError(f"the version {version} of arrays is not supported")
     shape, fortran, dtype = _READERS[version](file)
     if any(size < 0 for size in shape):
-        raise ValueError(f"no array has the shape {shape}")
+        raise ValueError(f"the shape {shape} is impossible")
     return shape, fortran, dtype
 
 
@@ -74,7 +74,7 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
             if not count:
                 raise EOFError(f"{member.filename} ends after {done:,} of {len(memory):,} bytes")
             done += count
-        file.read(1)  # at the end, where the checksum is compared
+        file.read(1)  # to the end, where zipfile checks the checksum
     if not dtype.isnative:
         array = array.byteswap(inplace=True).view(dtype.newbyteorder("="))
     return array.transpose() if fortran else array

@@ -26,7 +26,7 @@ from zoo.weights.formats.arrays import (
     split_name,
 )
 
-#: Names of safetensors for what NumPy has. Others (bytes of an 8-bit float) mean nothing without their scales.
+#: The names of NumPy's types in safetensors. Others, such as 8-bit floats, have no meaning without their scales.
 _DTYPES = {
     **{f"{kind}{size}": np.dtype(f"<{kind.lower()}{size // 8}") for kind in "IU" for size in (8, 16, 32, 64)},
     **{f"F{size}": np.dtype(f"<f{size // 8}") for size in (16, 32, 64)},
@@ -42,7 +42,7 @@ def read_safetensors(path: Path) -> WeightFile:
         length = int.from_bytes(file.read(8), "little")
         if 8 + length > path.stat().st_size:
             refuse(path, f"the file is damaged or cut short (its header alone would take {length:,} bytes)")
-        with safetensors.safe_open(path, framework="numpy"):  # which checks every offset, shape and dtype
+        with safetensors.safe_open(path, framework="numpy"):  # it checks every offset, shape and dtype
             header = json.loads(file.read(length), object_pairs_hook=_without_repetition)
         header.pop("__metadata__", None)
         arrays = check_names(path, _arrays(file, 8 + length, header))
@@ -52,7 +52,7 @@ def read_safetensors(path: Path) -> WeightFile:
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("its header gives one name twice")
+        raise ValueError("its header has one name twice")
     return found
 
 

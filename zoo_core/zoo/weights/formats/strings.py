@@ -1,7 +1,7 @@
 """Attributes of HDF5 that are lists of strings, read without the HDF5 library.
 
-Given damaged ones, the library loops for ever over the heap where the strings lie, or takes the gigabytes that a
-string claims to have. The layout is that of the HDF5 File Format Specification 3.0, sections III.E, IV.A.1 and
+If they are damaged, the library can loop for ever over the heap that the strings are in, or allocate the gigabytes
+that a string claims to have. The layout is that of the HDF5 File Format Specification 3.0, sections III.E, IV.A.1 and
 IV.A.2.m.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-#: Returns so many bytes from an offset on.
+#: Takes an offset and a number of bytes, and returns these bytes.
 Read = Callable[[int, int], bytes]
 
 _CONTINUATION, _ATTRIBUTE = 0x10, 0x0C
 
-#: Bytes that the names of one list may take, and blocks over which an object's header may be spread.
+#: The most bytes that the names of one list may have, and the most blocks that the header of an object may have.
 _MOST_BYTES = 2**20
 _MOST_BLOCKS = 1_000
 
@@ -26,7 +26,7 @@ def strings_of(read: Read, address: int, name: str, count: int) -> list[str]:
     """Return the ``count`` strings of the attribute ``name`` of the object at ``address``.
 
     Raises:
-        ValueError: if they are damaged, or kept in a way that Keras does not use.
+        ValueError: if they are damaged, or stored in a way that Keras does not use.
     """
     data = next((data for found, data in _attributes(read, address) if found == name), None)
     if data is None or len(data) < count * _REFERENCE:
@@ -51,7 +51,7 @@ def _integer(data: bytes, at: int, size: int) -> int:
 def _attributes(read: Read, address: int) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the data of each attribute in the header of an object."""
     for kind, flags, message in _messages(read, address):
-        if kind != _ATTRIBUTE or flags & 0x02:  # one that several objects share
+        if kind != _ATTRIBUTE or flags & 0x02:  # shared by several objects
             continue
         version = message[0]
         sizes = [_integer(message, at, 2) for at in (2, 4, 6)]  # of the name, the datatype and the dataspace
@@ -101,13 +101,13 @@ def _heap(read: Read, address: int) -> dict[int, bytes]:
     start = read(address, 16)
     size = _integer(start, 8, 8)
     if start[:4] != b"GCOL" or size > _MOST_BYTES:
-        raise ValueError("a list of names leads to no heap of strings")
+        raise ValueError("the heap of a list of names is missing")
     heap = read(address, size)
     objects = {}
     at = 16
     while at + 16 <= size:
         number, length = _integer(heap, at, 2), _integer(heap, at + 8, 8)
-        if number == 0:  # the space that is left
+        if number == 0:  # free space
             break
         if length > size - at - 16:
             raise ValueError("a heap of strings is damaged")

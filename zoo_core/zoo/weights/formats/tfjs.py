@@ -25,19 +25,19 @@ from zoo.weights.formats.arrays import (
     refuse,
 )
 
-#: Bytes of model.json; the largest of the known ones has 3 MB.
+#: The most bytes that model.json may have; the largest known one has 3 MB.
 _MOST_JSON = 64 * 2**20
 
 _DTYPES = {name: np.dtype(name).newbyteorder("<") for name in ("float32", "int32", "uint8", "uint16", "float16")}
 _DTYPES["bool"] = np.dtype(bool)
 
-#: Values that are dequantised at once.
+#: The number of values that are dequantised at once.
 _BLOCK = 2**20
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Shards whose bytes follow one another, and the arrays that lie in them in this order."""
+    """Shards that are read one after another, and the arrays in them, in this order."""
 
     shards: tuple[Path, ...]
     weights: tuple[Any, ...]
@@ -57,13 +57,13 @@ def files_of_tfjs(path: Path) -> tuple[Path, ...]:
     """Return model.json and its shards.
 
     Raises:
-        WeightsFileError: if it is damaged, or a shard lies outside the folder.
+        WeightsFileError: if it is damaged, or a shard is outside the folder.
     """
     return (_json(path), *(shard for group in _groups(path) for shard in group.shards))
 
 
 def read_tfjs(path: Path) -> WeightFile:
-    """Read the arrays of a layers-model; quantised ones become what they stand for."""
+    """Read the arrays of a layers-model; quantised ones are converted back to float32."""
     return WeightFile("TensorFlow.js layers-model", check_names(path, _arrays(path)))
 
 
@@ -94,11 +94,11 @@ def _groups(path: Path) -> list[_Group]:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a valid number")
 
 
 def _shard(path: Path, name: str) -> Path:
-    """Return the path of a shard, which may not lead out of the folder; links within a folder of links may."""
+    """Return the path of a shard, which must be in the folder of model.json, or where model.json is a link to."""
     file = _json(path)
     parts = PurePosixPath(name).parts
     shard = file.parent / name
@@ -108,7 +108,7 @@ def _shard(path: Path, name: str) -> Path:
     }  # the second: a cache whose files are links to another folder
     outside = ".." in parts or PurePosixPath(name).is_absolute() or "\\" in name or PureWindowsPath(name).drive
     if outside or not any(shard.resolve().is_relative_to(home) for home in homes):
-        refuse(path, f"the shard {name!r} lies outside the folder, where nothing is read")
+        refuse(path, f"the shard {name!r} is outside the folder, where nothing may be read")
     return shard
 
 
@@ -123,15 +123,15 @@ def _arrays(path: Path) -> Iterator[StoredArray]:
             try:
                 array, size = _array(group.shards, at, weight)
             except Exception as error:  # any part may be missing or of another type
-                refuse(path, f"model.json describes an array in a way that is not read ({one_line(error)})", error)
+                refuse(path, f"model.json describes an array in an unsupported way ({one_line(error)})", error)
             at += size
             yield array
         if at != sum(sizes):
-            refuse(path, f"model.json declares {at:,} bytes of weights and the shards hold {sum(sizes):,}")
+            refuse(path, f"model.json declares {at:,} bytes of weights, but the shards have {sum(sizes):,}")
 
 
 def _array(shards: tuple[Path, ...], at: int, weight: dict[str, Any]) -> tuple[StoredArray, int]:
-    """Return an array that lies in ``shards`` from the byte ``at`` on, and how many bytes it takes there."""
+    """Return the array that begins at the byte ``at`` of the ``shards``, and how many bytes it has there."""
     name, quantization = str(weight["name"]), weight.get("quantization")
     shape = tuple(weight["shape"])
     if not all(type(size) is int and size >= 0 for size in shape):
@@ -141,8 +141,8 @@ def _array(shards: tuple[Path, ...], at: int, weight: dict[str, Any]) -> tuple[S
     if quantization and stored.kind == "u":
         scale = (float(quantization["scale"]), float(quantization["min"]))
         if not all(map(math.isfinite, scale)):
-            raise ValueError(f"{name!r} is quantised by {scale}")
-    # Whatever is before the layer's own name is that of a model around it.
+            raise ValueError(f"{name!r} has the scale and minimum {scale}")
+    # Whatever comes before the layer's own name is the name of a model that contains it.
     owner, _, variable = name.rpartition("/")
     layer = owner.rpartition("/")[2]
     return (

@@ -1,4 +1,4 @@
-"""torch's .pth files, of which only tensors are unpickled; reading them takes torch itself, an extra of zoo-core."""
+"""The .pth files of torch, of which only tensors are unpickled. Reading them needs torch, an extra of zoo-core."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from zoo.errors import WeightsFileError, one_line
 from zoo.weights.formats.archives import check_member, open_archive
 from zoo.weights.formats.arrays import Array, StoredArray, WeightFile, aligned_copy, check_names, refuse, split_name
 
-#: How the files of torch before 1.6 begin: a pickle of torch's magic number.
+#: The beginning of files from torch before 1.6: a pickle of torch's magic number.
 LEGACY_MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
-#: Where training scripts keep the state of the model among other things.
+#: The keys under which training scripts save the state of the model.
 _NESTED = ("state_dict", "model", "model_state_dict")
 
-#: The pickles of a legacy file before its numbers: magic, version, byte order, objects and the keys of the storages.
+#: The number of pickles before the data of a legacy file: magic, version, byte order, objects, keys of the storages.
 _LEGACY_PICKLES = 5
 
 
 def read_torch(path: Path) -> WeightFile:
-    """Read a state dict that torch has saved, alone or under ``state_dict`` or ``model``; no code of it runs.
+    """Read a state dict that torch saved, alone or under ``state_dict`` or ``model``; no code of the file is run.
 
     Raises:
-        WeightsFileError: if it holds anything else, or torch is not installed.
+        WeightsFileError: if the file contains anything else, or torch is not installed.
     """
     try:
         import torch
@@ -45,16 +45,16 @@ def read_torch(path: Path) -> WeightFile:
     except pickle.UnpicklingError as error:
         called = re.search(r"GLOBAL (\S+)|Unsupported global: (\S+)|(?:class|function) (\S+)", str(error))
         what = f"calls for {next(filter(None, called.groups()))}" if called else f"is no state dict ({one_line(error)})"
-        refuse(path, f"it is a pickle that {what}; nothing of it was run, for it could be code", error)
+        refuse(path, f"it is a pickle that {what}; nothing of it was run, because it could be harmful code", error)
     tensors = _state(path, content)
     resources = ExitStack()
-    resources.callback(tensors.clear)  # the file stays mapped as long as a tensor lives
+    resources.callback(tensors.clear)  # the file stays mapped as long as a tensor exists
     arrays = check_names(path, (_stored(path, tensors, name) for name in tensors))
     return WeightFile("torch", arrays, resources)
 
 
 def _check_archive(path: Path) -> None:
-    """Check the checksums of an archive, which torch does not when it maps the file."""
+    """Check the checksums of an archive; torch does not when it maps the file."""
     with ExitStack() as resources:
         archive = open_archive(path, resources)
         for member in archive.infolist():
@@ -64,15 +64,15 @@ def _check_archive(path: Path) -> None:
 
 
 def _check_legacy(path: Path) -> None:
-    """Check that no storage claims to be larger than the file: torch would take its memory before reading it."""
+    """Check that no storage claims to be larger than the file: torch would allocate its memory before reading it."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for _ in range(_LEGACY_PICKLES):
-            before: list[tuple[str, Any]] = []  # the last three operations, less the notes for later reference
+            before: list[tuple[str, Any]] = []  # the last three operations, without PUT
             for code, argument, _ in pickletools.genops(file):
                 if code.name == "BINPERSID":
                     (kind, count), *rest = before
-                    # torch describes a storage by a tuple that ends with its length and no view of another storage.
+                    # torch describes a storage by a tuple that ends with its length, and with None if it is not a view.
                     if [name for name, _ in rest] != ["NONE", "TUPLE"] or not kind.startswith(("BININT", "LONG")):
                         refuse(path, "it describes its storages in a way that torch has not used since 2018")
                     if not 0 <= count <= size:
@@ -87,7 +87,7 @@ def _state(path: Path, content: Any) -> dict[str, Any]:
     if isinstance(content, dict):
         content = next((content[name] for name in _NESTED if isinstance(content.get(name), dict)), content)
     if not isinstance(content, dict):
-        refuse(path, f"it holds a {type(content).__name__}, not the state dict of a model")
+        refuse(path, f"it contains a {type(content).__name__}, not the state dict of a model")
     return {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
 
 
