@@ -39,6 +39,7 @@ def build_from(entry: Entry[ModelSpec], options: dict[str, Any]) -> keras.Model:
     _check_model(entry, model)
     if options == resolve_options(entry):
         _check_count(entry, model)
+    model.name = spec.name
     model._zoo_build = Build(spec, entry.distribution, _version(entry), options, spec.preprocessing)
     return model
 

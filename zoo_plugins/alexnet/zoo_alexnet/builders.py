@@ -35,13 +35,11 @@ def alexnet(
 
     Layers are named as in Caffe, ``conv1`` to ``fc7``, and the last one ``predictions``. The features are averaged to
     6x6 where the input is not of the published size, so that weights serve inputs of every size.
+    Without a top the network ends in the maps of ``pool5``.
+
+    The first five arguments are those of every builder (:mod:`zoo.layers`).
 
     Args:
-        input_shape: ``(height, width, channels)``.
-        classes: number of outputs.
-        include_top: False returns the feature maps of ``pool5``, pooled as ``pooling`` says.
-        pooling: ``"avg"``, ``"max"`` or None.
-        classifier_activation: of the last layer.
         filters: of the five convolutions.
         units: of the two hidden dense layers.
         padding: pixels of zeros before and after the image, in height and width alike.

@@ -1,4 +1,7 @@
-"""The classic networks: three convnets, each as its source lists it, and the multilayer perceptron."""
+"""The classic networks: three convnets, each as its source lists it, and the multilayer perceptron.
+
+The first five arguments of each function are those of every builder (:mod:`zoo.layers`).
+"""
 
 from __future__ import annotations
 
@@ -130,12 +133,10 @@ def mlp(
     Linear regression has no hidden units and no activation, logistic regression no hidden units and a sigmoid for two
     classes (``classes=1``) or a softmax for more.
 
+    The first five arguments are those of every builder (:mod:`zoo.layers`). An ``input_shape`` of several dimensions is
+    flattened. Without a top the network ends in the activations of the last hidden layer, ``(batch, units)``.
+
     Args:
-        input_shape: ``(features,)``, or of any rank and then flattened.
-        classes: number of outputs.
-        include_top: False returns the activations of the last hidden layer, ``(batch, units)``.
-        pooling: has nothing to do: the features have no space.
-        classifier_activation: of the last layer.
         hidden_units: units of each hidden layer.
         activation: of the hidden layers. ``"selu"`` brings what makes its networks normalise themselves: LeCun's
             normal initial weights, and AlphaDropout for Dropout (Klambauer et al. 2017, https://arxiv.org/abs/1706.02515).

@@ -84,12 +84,23 @@ _REDUCTION_3X3 = ("branch3x3", *_numbered("branch3x3dbl", 3))
 _BLOCK_7X7 = ("branch1x1", *_numbered("branch7x7", 3), *_numbered("branch7x7dbl", 5), "branch_pool")
 _REDUCTION_7X7 = (*_numbered("branch3x3", 2), *_numbered("branch7x7x3", 4))
 _BLOCK_SPLIT = (
-    *("branch1x1", "branch3x3_1", "branch3x3_2a", "branch3x3_2b"),
-    *("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3a", "branch3x3dbl_3b", "branch_pool"),
+    "branch1x1",
+    "branch3x3_1",
+    "branch3x3_2a",
+    "branch3x3_2b",
+    "branch3x3dbl_1",
+    "branch3x3dbl_2",
+    "branch3x3dbl_3a",
+    "branch3x3dbl_3b",
+    "branch_pool",
 )
-_BLOCKS = (*[_BLOCK_5X5] * 3, _REDUCTION_3X3, *[_BLOCK_7X7] * 4, _REDUCTION_7X7, *[_BLOCK_SPLIT] * 2)
+_BLOCKS = [*[_BLOCK_5X5] * 3, _REDUCTION_3X3, *[_BLOCK_7X7] * 4, _REDUCTION_7X7, *[_BLOCK_SPLIT] * 2]
 _UNITS_IN_ORDER = (
-    *("conv1a", "conv2a", "conv2b", "conv3b", "conv4a"),
+    "conv1a",
+    "conv2a",
+    "conv2b",
+    "conv3b",
+    "conv4a",
     *(f"mixed{number}_{unit}" for number, units in enumerate(_BLOCKS) for unit in units),
 )
 _NUMBERS = {unit: number for number, unit in enumerate(_UNITS_IN_ORDER, start=1)}

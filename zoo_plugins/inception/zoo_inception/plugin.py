@@ -9,11 +9,11 @@ from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
 from zoo.weights.published import SYMMETRIC_PIXELS
 from zoo_inception.weights import official_weights
 
-#: The mean over ImageNet is taken off (section 5 of the first paper).
+#: The mean over ImageNet is subtracted (section 5 of the first paper).
 CENTRED_PIXELS: dict[str, Any] = {"mean": (123.68, 116.779, 103.939)}
 
-# torchvision normalises by ImageNet's mean and deviation, which the ``transform_input`` of its published weights undoes
-# inside the model; SYMMETRIC_PIXELS are what comes out.
+# torchvision normalises by ImageNet's mean and deviation, and the ``transform_input`` of its published weights undoes
+# that inside the model. SYMMETRIC_PIXELS are the result of both steps.
 
 # A min_size is the smallest input that leaves a pixel of every feature map.
 V1: dict[str, Any] = {
@@ -32,8 +32,14 @@ V3: dict[str, Any] = {
     "auxiliary": (
         (
             "aux_pool",
-            *(f"aux_{unit}_{part}" for unit in ("conv0", "conv1") for part in ("conv", "bn", "relu")),
-            *("aux_avg_pool", "aux_predictions"),
+            "aux_conv0_conv",
+            "aux_conv0_bn",
+            "aux_conv0_relu",
+            "aux_conv1_conv",
+            "aux_conv1_bn",
+            "aux_conv1_relu",
+            "aux_avg_pool",
+            "aux_predictions",
         ),
     ),
     "preprocessing": Preprocessing(**SYMMETRIC_PIXELS),
@@ -110,7 +116,10 @@ def _googlenet_auxiliaries(*parts: str) -> tuple[tuple[str, ...], ...]:
         (
             f"{name}_pool",
             *(f"{name}_reduce_{part}" for part in parts),
-            *(f"{name}_{layer}" for layer in ("flatten", "fc", "dropout", "predictions")),
+            f"{name}_flatten",
+            f"{name}_fc",
+            f"{name}_dropout",
+            f"{name}_predictions",
         )
         for name in ("aux1", "aux2")
     )

@@ -3,59 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
 from zoo.weights.published import SYMMETRIC_PIXELS, TORCH_PIXELS
 from zoo_mobilenet.weights import official_weights
 
-# Each row: name, what sets it apart from its siblings, parameters in all, trainable parameters.
-# The three digits of a name are the width multiplier alpha in hundredths.
+
+class Variant(NamedTuple):
+    """One MobileNet, as the tables below list them.
+
+    The three digits in a name are the width multiplier alpha in hundredths. ``config`` sets a model apart from the
+    others of its table; ``total`` and ``trainable`` count parameters.
+    """
+
+    name: str
+    config: dict[str, Any]
+    total: int
+    trainable: int
+
 
 V1 = (
-    ("mobilenet_v1_025", {"alpha": 0.25}, 475_544, 470_072),
-    ("mobilenet_v1_050", {"alpha": 0.5}, 1_342_536, 1_331_592),
-    ("mobilenet_v1_075", {"alpha": 0.75}, 2_601_976, 2_585_560),
-    ("mobilenet_v1", {"alpha": 1.0}, 4_253_864, 4_231_976),
+    Variant("mobilenet_v1_025", {"alpha": 0.25}, total=475_544, trainable=470_072),
+    Variant("mobilenet_v1_050", {"alpha": 0.5}, total=1_342_536, trainable=1_331_592),
+    Variant("mobilenet_v1_075", {"alpha": 0.75}, total=2_601_976, trainable=2_585_560),
+    Variant("mobilenet_v1", {"alpha": 1.0}, total=4_253_864, trainable=4_231_976),
 )
 
 V2 = (
-    ("mobilenet_v2_035", {"alpha": 0.35}, 1_691_208, 1_677_128),
-    ("mobilenet_v2_050", {"alpha": 0.5}, 1_987_224, 1_968_680),
-    ("mobilenet_v2_075", {"alpha": 0.75}, 2_663_064, 2_636_424),
-    ("mobilenet_v2", {"alpha": 1.0}, 3_538_984, 3_504_872),
-    ("mobilenet_v2_130", {"alpha": 1.3}, 5_431_048, 5_386_792),
-    ("mobilenet_v2_140", {"alpha": 1.4}, 6_156_712, 6_108_776),
+    Variant("mobilenet_v2_035", {"alpha": 0.35}, total=1_691_208, trainable=1_677_128),
+    Variant("mobilenet_v2_050", {"alpha": 0.5}, total=1_987_224, trainable=1_968_680),
+    Variant("mobilenet_v2_075", {"alpha": 0.75}, total=2_663_064, trainable=2_636_424),
+    Variant("mobilenet_v2", {"alpha": 1.0}, total=3_538_984, trainable=3_504_872),
+    Variant("mobilenet_v2_130", {"alpha": 1.3}, total=5_431_048, trainable=5_386_792),
+    Variant("mobilenet_v2_140", {"alpha": 1.4}, total=6_156_712, trainable=6_108_776),
 )
 
 V3_SMALL = (
-    ("mobilenet_v3_small_075", {"alpha": 0.75}, 2_051_552, 2_041_872),
-    ("mobilenet_v3_small", {"alpha": 1.0}, 2_554_968, 2_542_856),
-    ("mobilenet_v3_small_minimalistic_075", {"alpha": 0.75, "minimalistic": True}, 1_742_192, 1_732_512),
-    ("mobilenet_v3_small_minimalistic", {"alpha": 1.0, "minimalistic": True}, 2_056_848, 2_044_736),
+    Variant("mobilenet_v3_small_075", {"alpha": 0.75}, total=2_051_552, trainable=2_041_872),
+    Variant("mobilenet_v3_small", {"alpha": 1.0}, total=2_554_968, trainable=2_542_856),
+    Variant(
+        "mobilenet_v3_small_minimalistic_075",
+        {"alpha": 0.75, "minimalistic": True},
+        total=1_742_192,
+        trainable=1_732_512,
+    ),
+    Variant(
+        "mobilenet_v3_small_minimalistic", {"alpha": 1.0, "minimalistic": True}, total=2_056_848, trainable=2_044_736
+    ),
 )
 
 V3_LARGE = (
-    ("mobilenet_v3_large_075", {"alpha": 0.75}, 4_012_616, 3_993_528),
-    ("mobilenet_v3_large", {"alpha": 1.0}, 5_507_432, 5_483_032),
-    ("mobilenet_v3_large_minimalistic_075", {"alpha": 0.75, "minimalistic": True}, 3_069_400, 3_050_312),
-    ("mobilenet_v3_large_minimalistic", {"alpha": 1.0, "minimalistic": True}, 3_948_688, 3_924_288),
+    Variant("mobilenet_v3_large_075", {"alpha": 0.75}, total=4_012_616, trainable=3_993_528),
+    Variant("mobilenet_v3_large", {"alpha": 1.0}, total=5_507_432, trainable=5_483_032),
+    Variant(
+        "mobilenet_v3_large_minimalistic_075",
+        {"alpha": 0.75, "minimalistic": True},
+        total=3_069_400,
+        trainable=3_050_312,
+    ),
+    Variant(
+        "mobilenet_v3_large_minimalistic", {"alpha": 1.0, "minimalistic": True}, total=3_948_688, trainable=3_924_288
+    ),
 )
 
-# torchvision: as many zeros on both sides of a strided convolution, pixels scaled outside the network.
-TORCH = {"padding": "torch", "kernel_initializer": "he_normal", "dropout": 0.2}
-V2_TORCH = (("mobilenet_v2_torch", {**TORCH, "epsilon": 1e-5, "momentum": 0.9}, 3_538_984, 3_504_872),)
-V3 = {**TORCH, "momentum": 0.99, "rescaling": False}
-V3_SMALL_TORCH = (("mobilenet_v3_small_torch", V3, 2_554_968, 2_542_856),)
-V3_LARGE_TORCH = (("mobilenet_v3_large_torch", V3, 5_507_432, 5_483_032),)
+#: torchvision: as many zeros on both sides of a strided convolution, pixels scaled outside the network.
+TORCH: dict[str, Any] = {"padding": "torch", "kernel_initializer": "he_normal", "dropout": 0.2}
+V2_LIKE_TORCH = {**TORCH, "epsilon": 1e-5, "momentum": 0.9}
+V3_LIKE_TORCH = {**TORCH, "momentum": 0.99, "rescaling": False}
+V2_TORCH = (Variant("mobilenet_v2_torch", V2_LIKE_TORCH, total=3_538_984, trainable=3_504_872),)
+V3_SMALL_TORCH = (Variant("mobilenet_v3_small_torch", V3_LIKE_TORCH, total=2_554_968, trainable=2_542_856),)
+V3_LARGE_TORCH = (Variant("mobilenet_v3_large_torch", V3_LIKE_TORCH, total=5_507_432, trainable=5_483_032),)
 
 SCALED_TO_ONE = Preprocessing(**SYMMETRIC_PIXELS)
 SCALED_INSIDE = Preprocessing()
 SCALED_LIKE_TORCH = Preprocessing(**TORCH_PIXELS)
 
-V1_PAPER = {"paper": "https://arxiv.org/abs/1704.04861", "year": 2017}
-V2_PAPER = {"paper": "https://arxiv.org/abs/1801.04381", "year": 2018}
-V3_PAPER = {"paper": "https://arxiv.org/abs/1905.02244", "year": 2019}
+V1_PAPER: dict[str, Any] = {"paper": "https://arxiv.org/abs/1704.04861", "year": 2017}
+V2_PAPER: dict[str, Any] = {"paper": "https://arxiv.org/abs/1801.04381", "year": 2018}
+V3_PAPER: dict[str, Any] = {"paper": "https://arxiv.org/abs/1905.02244", "year": 2019}
 
 V3_HEAD = ("avg_pool", "conv_2", "conv_2_activation", "dropout", "logits")
 
@@ -92,9 +118,9 @@ def zoo_models() -> Iterator[ModelSpec]:
         reference="torchvision.models.mobilenet_v2",
         **V2_PAPER,
     )
-    for size, table, torch_table in (("small", V3_SMALL, V3_SMALL_TORCH), ("large", V3_LARGE, V3_LARGE_TORCH)):
+    for size, like_keras, like_torch in (("small", V3_SMALL, V3_SMALL_TORCH), ("large", V3_LARGE, V3_LARGE_TORCH)):
         yield from _models(
-            table,
+            like_keras,
             "mobilenet_v3",
             f"MobileNet v3 {size}, inverted residuals found by search, as in Keras",
             {"blocks": size},
@@ -105,7 +131,7 @@ def zoo_models() -> Iterator[ModelSpec]:
             **V3_PAPER,
         )
         yield from _models(
-            torch_table,
+            like_torch,
             "mobilenet_v3",
             f"MobileNet v3 {size}, inverted residuals found by search, as in torchvision",
             {"blocks": size},
@@ -124,18 +150,18 @@ def zoo_weights() -> Iterator[WeightsSpec]:
 
 
 def _models(
-    table: tuple[Any, ...], builder: str, summary: str, config: dict[str, Any] | None = None, **shared: Any
+    variants: tuple[Variant, ...], builder: str, summary: str, config: dict[str, Any] | None = None, **shared: Any
 ) -> Iterator[ModelSpec]:
-    for name, own, total, trainable in table:
+    for variant in variants:
         yield ModelSpec(
-            name=name,
+            name=variant.name,
             builder=f"zoo_mobilenet.builders:{builder}",
-            config={**(config or {}), **own},
+            config={**(config or {}), **variant.config},
             input_shape=(224, 224, 3),
             classes=1000,
             # The input whose last feature map is a single pixel; on less, strides would be lost.
             min_size=32,
-            parameters=ParameterCount(total, trainable),
+            parameters=ParameterCount(variant.total, variant.trainable),
             summary=summary,
             **shared,
         )

@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
 from zoo.weights.published import TORCH_PIXELS
 from zoo_resnet.weights import official_weights
 
-# Each row: name, blocks in each stage, parameters in all, trainable parameters, alias.
-# Layers in a name: two for each basic block, three for each bottleneck, the stem and the last one.
+
+class Variant(NamedTuple):
+    """One ResNet, as the tables below list them.
+
+    ``name`` counts the layers: two for each basic block or three for each bottleneck, the stem and the last one.
+    ``depths`` are the blocks in each stage; ``total`` and ``trainable`` count parameters.
+    """
+
+    name: str
+    depths: tuple[int, ...]
+    total: int
+    trainable: int
+    alias: str | None = None
+
 
 #: torchvision: two 3x3 convolutions in a block, no biases.
 BASIC = (
-    ("resnet18", (2, 2, 2, 2), 11_699_112, 11_689_512, None),
-    ("resnet34", (3, 4, 6, 3), 21_814_696, 21_797_672, None),
+    Variant("resnet18", (2, 2, 2, 2), total=11_699_112, trainable=11_689_512),
+    Variant("resnet34", (3, 4, 6, 3), total=21_814_696, trainable=21_797_672),
 )
 
 #: keras.applications: the stride in the first 1x1 convolution, as in the paper; convolutions have biases.
 BOTTLENECK = (
-    ("resnet50", (3, 4, 6, 3), 25_636_712, 25_583_592, None),
-    ("resnet101", (3, 4, 23, 3), 44_707_176, 44_601_832, None),
-    ("resnet152", (3, 8, 36, 3), 60_419_944, 60_268_520, None),
+    Variant("resnet50", (3, 4, 6, 3), total=25_636_712, trainable=25_583_592),
+    Variant("resnet101", (3, 4, 23, 3), total=44_707_176, trainable=44_601_832),
+    Variant("resnet152", (3, 8, 36, 3), total=60_419_944, trainable=60_268_520),
 )
 
 #: torchvision: the stride in the 3x3 convolution; no biases.
 BOTTLENECK_V1_5 = (
-    ("resnet50_v1_5", (3, 4, 6, 3), 25_610_152, 25_557_032, "resnet50_torch"),
-    ("resnet101_v1_5", (3, 4, 23, 3), 44_654_504, 44_549_160, "resnet101_torch"),
-    ("resnet152_v1_5", (3, 8, 36, 3), 60_344_232, 60_192_808, "resnet152_torch"),
+    Variant("resnet50_v1_5", (3, 4, 6, 3), total=25_610_152, trainable=25_557_032, alias="resnet50_torch"),
+    Variant("resnet101_v1_5", (3, 4, 23, 3), total=44_654_504, trainable=44_549_160, alias="resnet101_torch"),
+    Variant("resnet152_v1_5", (3, 8, 36, 3), total=60_344_232, trainable=60_192_808, alias="resnet152_torch"),
 )
 
 #: keras.applications: BatchNorm and ReLU before the convolutions.
 PREACTIVATED = (
-    ("resnet50_v2", (3, 4, 6, 3), 25_613_800, 25_568_360, "resnet50v2"),
-    ("resnet101_v2", (3, 4, 23, 3), 44_675_560, 44_577_896, "resnet101v2"),
-    ("resnet152_v2", (3, 8, 36, 3), 60_380_648, 60_236_904, "resnet152v2"),
+    Variant("resnet50_v2", (3, 4, 6, 3), total=25_613_800, trainable=25_568_360, alias="resnet50v2"),
+    Variant("resnet101_v2", (3, 4, 23, 3), total=44_675_560, trainable=44_577_896, alias="resnet101v2"),
+    Variant("resnet152_v2", (3, 8, 36, 3), total=60_380_648, trainable=60_236_904, alias="resnet152v2"),
 )
 
 #: He et al. 2015, section 4.2, for CIFAR-10: 16-32-64 channels, shortcuts without parameters, no biases.
 CIFAR = (
-    ("resnet20_cifar", (3, 3, 3), 271_098, 269_722, "resnet20"),
-    ("resnet32_cifar", (5, 5, 5), 466_426, 464_154, "resnet32"),
-    ("resnet44_cifar", (7, 7, 7), 661_754, 658_586, "resnet44"),
-    ("resnet56_cifar", (9, 9, 9), 857_082, 853_018, "resnet56"),
-    ("resnet110_cifar", (18, 18, 18), 1_736_058, 1_727_962, "resnet110"),
+    Variant("resnet20_cifar", (3, 3, 3), total=271_098, trainable=269_722, alias="resnet20"),
+    Variant("resnet32_cifar", (5, 5, 5), total=466_426, trainable=464_154, alias="resnet32"),
+    Variant("resnet44_cifar", (7, 7, 7), total=661_754, trainable=658_586, alias="resnet44"),
+    Variant("resnet56_cifar", (9, 9, 9), total=857_082, trainable=853_018, alias="resnet56"),
+    Variant("resnet110_cifar", (18, 18, 18), total=1_736_058, trainable=1_727_962, alias="resnet110"),
 )
 
 KERAS = {"conv_bias": True, "kernel_initializer": "glorot_uniform", "epsilon": 1.001e-5, "momentum": 0.99}
@@ -54,15 +66,15 @@ SMALL = {"filters": (16, 32, 64), "stem": "cifar"}
 CAFFE_PIXELS: dict[str, Any] = {"channels": "bgr", "mean": (103.939, 116.779, 123.68)}
 
 # A min_size is the input whose last feature map is a single pixel; on less, strides would be lost.
-IMAGENET = {"input_shape": (224, 224, 3), "classes": 1000, "min_size": 32}
-CIFAR10 = {"input_shape": (32, 32, 3), "classes": 10, "min_size": 4}
+IMAGENET: dict[str, Any] = {"input_shape": (224, 224, 3), "classes": 1000, "min_size": 32}
+CIFAR10: dict[str, Any] = {"input_shape": (32, 32, 3), "classes": 10, "min_size": 4}
 
 TORCH_LAYOUT = {"torchvision": "zoo_resnet.layouts:torchvision"}
 CIFAR_LAYOUT = {"cifar": "zoo_resnet.layouts:cifar"}
 KERAS_LAYOUT = {"keras_2015": "zoo_resnet.layouts:keras_2015"}
 
-V1 = {"paper": "https://arxiv.org/abs/1512.03385", "year": 2015}
-V2 = {"paper": "https://arxiv.org/abs/1603.05027", "year": 2016}
+V1: dict[str, Any] = {"paper": "https://arxiv.org/abs/1512.03385", "year": 2015}
+V2: dict[str, Any] = {"paper": "https://arxiv.org/abs/1603.05027", "year": 2016}
 
 
 @hookimpl
@@ -125,15 +137,15 @@ def zoo_weights() -> Iterator[WeightsSpec]:
     return official_weights()
 
 
-def _models(table: tuple[Any, ...], summary: str, config: dict[str, Any], **shared: Any) -> Iterator[ModelSpec]:
-    for name, depths, total, trainable, alias in table:
+def _models(variants: tuple[Variant, ...], summary: str, config: dict[str, Any], **shared: Any) -> Iterator[ModelSpec]:
+    for variant in variants:
         yield ModelSpec(
-            name=name,
+            name=variant.name,
             builder="zoo_resnet.builders:resnet",
-            config={**config, "depths": depths},
-            parameters=ParameterCount(total, trainable),
+            config={**config, "depths": variant.depths},
+            parameters=ParameterCount(variant.total, variant.trainable),
             summary=summary,
             head=("avg_pool", "predictions"),
-            aliases=(alias,) if alias else (),
+            aliases=(variant.alias,) if variant.alias else (),
             **shared,
         )

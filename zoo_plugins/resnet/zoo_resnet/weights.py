@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo import WeightsSpec
-from zoo.weights.published import TIMM as HUB, keras_files, photograph, timm_file, torchvision_file
+from zoo.weights.published import TIMM as HUB, Accuracy, keras_files, photograph, timm_file, torchvision_file
 
-# Each row: model, MD5 of the file and of its twin without the top, accuracy (https://keras.io/api/applications/),
-# licence where Keras states it.
+
+class KerasFile(NamedTuple):
+    """A file of keras.applications and its twin without the classifier, with their MD5 digests.
+
+    ``accuracy`` is from https://keras.io/api/applications/; ``licence`` is None where Keras does not state it.
+    """
+
+    model: str
+    md5: str
+    md5_without_top: str
+    accuracy: Accuracy
+    licence: str | None = None
+
+
+class TorchvisionFile(NamedTuple):
+    """A file of torchvision: for which model, and under which tag."""
+
+    model: str
+    tag: str
+    file: str
+    accuracy: Accuracy
+
+
 KERAS = (
-    ("resnet50", "2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626", (74.9, 92.1), "MIT"),
-    ("resnet101", "f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21", (76.4, 92.8), "MIT"),
-    ("resnet152", "100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c", (76.6, 93.1), "MIT"),
-    ("resnet50_v2", "3ef43a0b657b3be2300d5770ece849e0", "fac2f116257151a9d068a22e544a4917", (76.0, 93.0), None),
-    ("resnet101_v2", "6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5", (77.2, 93.8), None),
-    ("resnet152_v2", "a49b44d1979771252814e80f8ec446f9", "ed17cf2e0169df9d443503ef94b23b33", (78.0, 94.2), None),
+    KerasFile("resnet50", "2cb95161c43110f7111970584f804107", "4d473c1dd8becc155b73f8504c6f6626", (74.9, 92.1), "MIT"),
+    KerasFile("resnet101", "f1aeb4b969a6efcfb50fad2f0c20cfc5", "88cf7a10940856eca736dc7b7e228a21", (76.4, 92.8), "MIT"),
+    KerasFile("resnet152", "100835be76be38e30d865e96f2aaae62", "ee4c566cf9a93f14d82f913c2dc6dd0c", (76.6, 93.1), "MIT"),
+    KerasFile("resnet50_v2", "3ef43a0b657b3be2300d5770ece849e0", "fac2f116257151a9d068a22e544a4917", (76.0, 93.0)),
+    KerasFile("resnet101_v2", "6343647c601c52e1368623803854d971", "c0ed64b8031c3730f411d2eb4eea35b5", (77.2, 93.8)),
+    KerasFile("resnet152_v2", "a49b44d1979771252814e80f8ec446f9", "ed17cf2e0169df9d443503ef94b23b33", (78.0, 94.2)),
 )
 
-#: What keras.applications fetched until 2019, under the name that its successor has; tutorials still do.
+#: What keras.applications fetched until 2019, under the same name as its successor; tutorials still link to it.
 KERAS_2015: dict[str, Any] = {
     "base": "https://github.com/fchollet/deep-learning-models/releases/download/v0.2/",
     "md5": ("a7b3fe01876f51b976af0dea6bc144eb", "a268eb855778b3df3c7506639542a6af"),
@@ -31,21 +52,20 @@ KERAS_2015: dict[str, Any] = {
     ),
 }
 
-# Each row: model, tag, file, accuracy.
 TORCH = (
-    ("resnet18", "imagenet_pth", "resnet18-f37072fd.pth", (69.758, 89.078)),
-    ("resnet34", "imagenet_pth", "resnet34-b627a593.pth", (73.314, 91.420)),
-    ("resnet50_v1_5", "imagenet_pth", "resnet50-0676ba61.pth", (76.130, 92.862)),
-    ("resnet50_v1_5", "imagenet_v2_pth", "resnet50-11ad3fa6.pth", (80.858, 95.434)),
-    ("resnet101_v1_5", "imagenet_pth", "resnet101-63fe2227.pth", (77.374, 93.546)),
-    ("resnet101_v1_5", "imagenet_v2_pth", "resnet101-cd907fc2.pth", (81.886, 95.780)),
-    ("resnet152_v1_5", "imagenet_pth", "resnet152-394f9c45.pth", (78.312, 94.046)),
-    ("resnet152_v1_5", "imagenet_v2_pth", "resnet152-f82ba261.pth", (82.284, 96.002)),
+    TorchvisionFile("resnet18", "imagenet_pth", "resnet18-f37072fd.pth", (69.758, 89.078)),
+    TorchvisionFile("resnet34", "imagenet_pth", "resnet34-b627a593.pth", (73.314, 91.420)),
+    TorchvisionFile("resnet50_v1_5", "imagenet_pth", "resnet50-0676ba61.pth", (76.130, 92.862)),
+    TorchvisionFile("resnet50_v1_5", "imagenet_v2_pth", "resnet50-11ad3fa6.pth", (80.858, 95.434)),
+    TorchvisionFile("resnet101_v1_5", "imagenet_pth", "resnet101-63fe2227.pth", (77.374, 93.546)),
+    TorchvisionFile("resnet101_v1_5", "imagenet_v2_pth", "resnet101-cd907fc2.pth", (81.886, 95.780)),
+    TorchvisionFile("resnet152_v1_5", "imagenet_pth", "resnet152-394f9c45.pth", (78.312, 94.046)),
+    TorchvisionFile("resnet152_v1_5", "imagenet_v2_pth", "resnet152-f82ba261.pth", (82.284, 96.002)),
 )
 
 # timm's tags, each with its accuracy at 224 pixels: the table "Model Comparison" that every ResNet's card on the hub
 # holds, such as https://huggingface.co/timm/resnet50.a1_in1k.
-TIMM: dict[str, dict[str, tuple[float, float]]] = {
+TIMM: dict[str, dict[str, Accuracy]] = {
     "resnet18": {
         "tv_in1k": (69.76, 89.07),
         "a1_in1k": (71.49, 90.07),
@@ -112,10 +132,15 @@ STRIKES_BACK = ("a1", "a1h", "a2", "a3", "b1k", "b2k", "c1", "c2", "d")
 
 def official_weights() -> Iterator[WeightsSpec]:
     """Return the weights of the tables; ``imagenet`` are those of the build that a model is equal to."""
-    for model, md5, md5_without_top, accuracy, licence in KERAS:
-        stem = f"resnet/{model.replace('_', '')}_weights_tf_dim_ordering_tf_kernels"
-        files = (f"{stem}.h5", f"{stem}_notop.h5")
-        yield from keras_files(model, files, accuracy, md5=(md5, md5_without_top), licence=licence)
+    for row in KERAS:
+        stem = f"resnet/{row.model.replace('_', '')}_weights_tf_dim_ordering_tf_kernels"
+        yield from keras_files(
+            row.model,
+            (f"{stem}.h5", f"{stem}_notop.h5"),
+            row.accuracy,
+            md5=(row.md5, row.md5_without_top),
+            licence=row.licence,
+        )
     stem = "resnet50_weights_tf_dim_ordering_tf_kernels"
     files = (f"{stem}.h5", f"{stem}_notop.h5")
     yield from keras_files("resnet50", files, (74.704, 92.020), tag="imagenet_2015", licence="MIT", **KERAS_2015)
@@ -124,12 +149,12 @@ def official_weights() -> Iterator[WeightsSpec]:
         for tag, accuracy in tags.items():
             name = f"{model.removesuffix('_v1_5')}.{tag}"
             yield timm_file(model, OURS.get(tag, tag), name, accuracy, reference=HUB + name, **_details(tag))
-    for model, tag, file, accuracy in TORCH:
-        yield torchvision_file(model, tag, file, accuracy)
+    for file in TORCH:
+        yield torchvision_file(file.model, file.tag, file.file, file.accuracy)
 
 
 def _details(tag: str) -> dict[str, Any]:
-    """Return how the weights under one of timm's tags are used, who made them and on which terms they come."""
+    """Return the preprocessing, the origin and the licence of the weights under one of timm's tags."""
     recipe = tag.partition("_")[0]
     if recipe == "tv":
         return {"summary": "of torchvision, by way of timm", "licence": "BSD-3-Clause"}

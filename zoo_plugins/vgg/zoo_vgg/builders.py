@@ -32,15 +32,12 @@ def vgg(
 ) -> keras.Model:
     """Return a VGG network: five blocks of 3x3 convolutions, each halved by max-pooling, and three dense layers.
 
-    Layers are named as in keras.applications: ``block3_conv2``, ``fc1``, ``fc2``, ``predictions``; the BatchNorm behind
-    ``block3_conv2`` is ``block3_bn2``.
+    Layers are named as in keras.applications: ``block3_conv2``, ``fc1``, ``fc2``, ``predictions``; the BatchNorm after
+    ``block3_conv2`` is ``block3_bn2``. Without a top the network ends in the maps of ``block5_pool``.
+
+    The first five arguments are those of every builder (:mod:`zoo.layers`).
 
     Args:
-        input_shape: ``(height, width, channels)``.
-        classes: number of outputs.
-        include_top: False returns the feature maps of ``block5_pool``, pooled as ``pooling`` says.
-        pooling: ``"avg"``, ``"max"`` or None.
-        classifier_activation: of the last layer.
         depths: convolutions in each block.
         batch_norm: whether BatchNorm follows each convolution.
         average_maps: whether the features are averaged to 7x7 before the dense layers, as in torchvision, so that

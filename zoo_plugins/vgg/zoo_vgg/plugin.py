@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
 from zoo.weights.published import TORCH_PIXELS
 from zoo_vgg.weights import official_weights
 
-# Each row: name, column of table 1 of the paper, convolutions in each block, parameters in all, trainable parameters.
+
+class Variant(NamedTuple):
+    """One VGG network, as the tables below list them.
+
+    ``column`` is that of table 1 of the paper, ``depths`` the convolutions in each block; ``total`` and ``trainable``
+    count parameters.
+    """
+
+    name: str
+    column: str
+    depths: tuple[int, ...]
+    total: int
+    trainable: int
+
 
 #: keras.applications: fc1 sees the last feature maps as they are.
 KERAS = (
-    ("vgg16", "D", (2, 2, 3, 3, 3), 138_357_544, 138_357_544),
-    ("vgg19", "E", (2, 2, 4, 4, 4), 143_667_240, 143_667_240),
+    Variant("vgg16", "D", (2, 2, 3, 3, 3), total=138_357_544, trainable=138_357_544),
+    Variant("vgg19", "E", (2, 2, 4, 4, 4), total=143_667_240, trainable=143_667_240),
 )
 
 #: torchvision: the last feature maps are averaged to 7x7.
 TORCH = (
-    ("vgg11", "A", (1, 1, 2, 2, 2), 132_863_336, 132_863_336),
-    ("vgg13", "B", (2, 2, 2, 2, 2), 133_047_848, 133_047_848),
+    Variant("vgg11", "A", (1, 1, 2, 2, 2), total=132_863_336, trainable=132_863_336),
+    Variant("vgg13", "B", (2, 2, 2, 2, 2), total=133_047_848, trainable=133_047_848),
 )
 
 #: torchvision: the same with BatchNorm after each convolution, whose biases stay.
 TORCH_NORMALISED = (
-    ("vgg11_bn", "A", (1, 1, 2, 2, 2), 132_874_344, 132_868_840),
-    ("vgg13_bn", "B", (2, 2, 2, 2, 2), 133_059_624, 133_053_736),
-    ("vgg16_bn", "D", (2, 2, 3, 3, 3), 138_374_440, 138_365_992),
-    ("vgg19_bn", "E", (2, 2, 4, 4, 4), 143_689_256, 143_678_248),
+    Variant("vgg11_bn", "A", (1, 1, 2, 2, 2), total=132_874_344, trainable=132_868_840),
+    Variant("vgg13_bn", "B", (2, 2, 2, 2, 2), total=133_059_624, trainable=133_053_736),
+    Variant("vgg16_bn", "D", (2, 2, 3, 3, 3), total=138_374_440, trainable=138_365_992),
+    Variant("vgg19_bn", "E", (2, 2, 4, 4, 4), total=143_689_256, trainable=143_678_248),
 )
 
 LIKE_TORCH = {"average_maps": True, "initial": "torch"}
@@ -69,22 +82,22 @@ def zoo_weights() -> Iterator[WeightsSpec]:
 
 
 def _models(
-    table: tuple[Any, ...], summary: str, config: dict[str, Any], *, reference: str, **shared: Any
+    variants: tuple[Variant, ...], summary: str, config: dict[str, Any], *, reference: str, **shared: Any
 ) -> Iterator[ModelSpec]:
-    for name, column, depths, total, trainable in table:
+    for variant in variants:
         yield ModelSpec(
-            name=name,
+            name=variant.name,
             builder="zoo_vgg.builders:vgg",
-            config={**config, "depths": depths},
+            config={**config, "depths": variant.depths},
             input_shape=(224, 224, 3),
             classes=1000,
-            parameters=ParameterCount(total, trainable),
-            summary=summary.format(column),
+            parameters=ParameterCount(variant.total, variant.trainable),
+            summary=summary.format(variant.column),
             min_size=32,  # leaves a single pixel after five poolings
             head=("flatten", "fc1", "fc1_dropout", "fc2", "fc2_dropout", "predictions"),
-            layouts={each: f"zoo_vgg.layouts:{each}_{name}" for each in ("torchvision", "timm")},
+            layouts={each: f"zoo_vgg.layouts:{each}_{variant.name}" for each in ("torchvision", "timm")},
             paper="https://arxiv.org/abs/1409.1556",
             year=2014,
-            reference=reference.format(name),
+            reference=reference.format(variant.name),
             **shared,
         )

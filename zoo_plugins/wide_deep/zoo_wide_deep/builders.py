@@ -45,12 +45,10 @@ def wide_deep(
     their own, which the strategy ``wide_and_deep`` trains by FTRL, and the deep part embeds words. ``zoo.transfer``
     tells a network the columns of the table that it is trained on.
 
+    The first five arguments are those of every builder (:mod:`zoo.layers`). Without a top the outputs are the two parts
+    concatenated, ``(batch, wide features + hidden units)``.
+
     Args:
-        input_shape: ``(features,)``.
-        classes: number of outputs.
-        include_top: False returns the two parts concatenated, ``(batch, wide features + hidden units)``.
-        pooling: has nothing to do: the features have no space.
-        classifier_activation: of the last layer: None for regression.
         hidden_units: units of each hidden layer of the deep part.
         activation: of the hidden layers.
         dropout: rate after each hidden layer.
