@@ -46,7 +46,7 @@ def digits() -> zoo.Dataset:
 @pytest.fixture(scope="module")
 def run(digits: zoo.Dataset, tmp_path_factory: pytest.TempPathFactory) -> zoo.Run:
     folder = tmp_path_factory.mktemp("runs") / "not" / "yet" / "there"
-    return train("mlp", digits, epochs=3, hidden_units=(16, 8), batch_norm=True, dropout=0.1, out=folder)
+    return train("small_mlp", digits, epochs=3, hidden_units=(16, 8), batch_norm=True, dropout=0.1, out=folder)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_an_opened_run_is_the_run_that_was_written(run: zoo.Run, digits: zoo.Dat
 def test_the_record_says_how_to_do_it_again(run: zoo.Run, digits: zoo.Dataset) -> None:
     record = json.loads((run.folder / "run.json").read_text())
     assert record["format"] == 1
-    assert record["model"]["name"] == "zoo-classic/mlp"
+    assert record["model"]["name"] == "zoo-small/small_mlp"
     assert record["strategy"]["name"] == "zoo-core/full"
     assert record["strategy"]["phases"] == [{"name": "full", "trainable": ["*"], "epochs": 3, "learning_rate": 0.001}]
     assert record["versions"]["keras"] == keras.__version__
@@ -85,7 +85,7 @@ def test_the_record_says_how_to_do_it_again(run: zoo.Run, digits: zoo.Dataset) -
 
 def test_the_report_can_be_read_by_a_person(run: zoo.Run) -> None:
     text = (run.folder / "report.md").read_text()
-    assert text.startswith("# mlp on digits\n")
+    assert text.startswith("# small_mlp on digits\n")
     assert str(run.metrics) in text
     assert "None: training started from random values." in text
     assert "zoo predict . photo.jpg" in text
@@ -102,7 +102,7 @@ def test_the_pictures_are_pictures(run: zoo.Run) -> None:
 
 
 def test_data_of_one_split_has_no_figures_and_says_so(digits: zoo.Dataset) -> None:
-    run = train("mlp", replace(digits, validation=None, test=None))
+    run = train("small_mlp", replace(digits, validation=None, test=None))
     assert run.metrics is None
     assert "val_loss" not in run.history[0]
     assert set(run.pictures) == {"curves.png", "predictions.png"}
@@ -116,7 +116,7 @@ def test_keras_opens_the_model_too(run: zoo.Run) -> None:
 
 
 def test_a_run_in_memory_is_saved_later(digits: zoo.Dataset, tmp_path: Path) -> None:
-    run = train("mlp", digits)
+    run = train("small_mlp", digits)
     assert run.folder is None
     saved = run.save(tmp_path / "run")
     assert saved.folder == tmp_path / "run"
@@ -144,7 +144,7 @@ def test_a_table_is_encoded_for_an_opened_run_as_it_was_in_training(tmp_path: Pa
     path = tmp_path / "sales.csv"
     path.write_text("\n".join(["day,weather,sales", *lines]))
     data = zoo.load_data(path, target="sales")
-    run = train("linear_regression", data, out=tmp_path / "run")
+    run = train("small_regression", data, out=tmp_path / "run")
     opened = zoo.load(tmp_path / "run")
     assert opened.build.table == data.table
     rows = [{"day": "61", "weather": "rain"}, {"day": "", "weather": "snow"}]
@@ -165,11 +165,11 @@ def test_a_folder_that_holds_something_is_refused_before_anything_is_done(tmp_pa
 def test_a_file_of_that_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(RunError, match="there is a file with that name"):
-        train("mlp", "digits", out=tmp_path / "run")
+        train("small_mlp", "digits", out=tmp_path / "run")
 
 
 def test_an_empty_folder_is_used(digits: zoo.Dataset, tmp_path: Path) -> None:
-    assert train("mlp", digits, out=tmp_path).folder == tmp_path
+    assert train("small_mlp", digits, out=tmp_path).folder == tmp_path
     assert (tmp_path / "run.json").is_file()
 
 
@@ -177,7 +177,7 @@ def test_an_empty_folder_is_used(digits: zoo.Dataset, tmp_path: Path) -> None:
 def test_a_read_only_place_is_refused_with_the_reason(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(RunError, match=r"cannot be created \(Permission denied\)"):
-        train("mlp", "digits", out=tmp_path / "run")
+        train("small_mlp", "digits", out=tmp_path / "run")
 
 
 def test_a_place_where_nothing_can_be_created_is_refused_with_the_reason(
@@ -188,7 +188,7 @@ def test_a_place_where_nothing_can_be_created_is_refused_with_the_reason(
 
     monkeypatch.setattr("zoo.atomic.tempfile.mkdtemp", refuse)
     with pytest.raises(RunError, match=r"run': it cannot be created \(Permission denied\); pass another folder"):
-        train("mlp", "digits", out=tmp_path / "new" / "run")
+        train("small_mlp", "digits", out=tmp_path / "new" / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -198,7 +198,7 @@ def test_a_training_that_is_interrupted_leaves_nothing(digits: zoo.Dataset, tmp_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train("mlp", digits, out=tmp_path / "a" / "run", callbacks=[Interrupt()])
+        train("small_mlp", digits, out=tmp_path / "a" / "run", callbacks=[Interrupt()])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -305,4 +305,4 @@ def test_no_code_in_the_folder_is_run(copy: Path, tmp_path: Path) -> None:
 
 def test_options_that_are_no_data_are_refused_before_training(digits: zoo.Dataset) -> None:
     with pytest.raises(ArgumentError, match="cannot be kept with the run"):
-        train("mlp", digits, activation=keras.activations.relu)
+        train("small_mlp", digits, activation=keras.activations.relu)
