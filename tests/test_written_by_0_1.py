@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import zoo
+from zoo.cli import main
+from zoo.transfer import resume
 
 WRITTEN = Path(__file__).parent / "written_by_0_1"
 
@@ -30,6 +34,23 @@ def digits(classes: range) -> zoo.Dataset:
 def recorded(run: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((WRITTEN / run / "run.json").read_text(encoding="utf-8"))
     return content
+
+
+def check_same_epochs(history: list[dict[str, Any]], expected: str) -> None:
+    """Compare with a history that Zoo 0.1 wrote, perhaps on another processor."""
+    before = json.loads((WRITTEN / expected).read_text(encoding="utf-8"))
+    assert len(history) == len(before)
+    for name in ("learning_rate", "loss", "val_loss", "val_accuracy"):
+        values, old = [each[name] for each in history], [each[name] for each in before]
+        np.testing.assert_allclose(values, old, rtol=1e-3, err_msg=name)
+
+
+def continued(source: str, folder: str, tmp_path: Path) -> zoo.Run:
+    """Resume a copy of ``source`` whose recipe names the place where the copy lies."""
+    shutil.copytree(WRITTEN / source, tmp_path / source)
+    recipe = next((tmp_path / source).rglob("recipe.json"))
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("WHERE_IT_WAS", tmp_path.as_posix()), encoding="utf-8")
+    return resume(tmp_path / folder, progress=False)
 
 
 def test_a_run_opens_with_its_figures_under_their_new_names() -> None:
@@ -94,6 +115,31 @@ def test_a_run_written_again_opens_with_the_same_content(tmp_path: Path) -> None
     again = zoo.load(tmp_path / "again")
     assert (again.metrics, again.report, again.build) == (run.metrics, run.report, run.build)
     assert '"squash"' in (tmp_path / "again" / "run.json").read_text(encoding="utf-8")
+
+
+def test_a_training_that_was_killed_ends_like_one_that_nobody_stopped(tmp_path: Path) -> None:
+    run = continued("killed.unfinished", "killed", tmp_path)
+    check_same_epochs(run.history, "unstopped_history.json")
+    assert [each.name for each in tmp_path.iterdir()] == ["killed"]
+
+
+def test_a_training_that_ctrl_c_stopped_ends_like_one_that_nobody_stopped(tmp_path: Path) -> None:
+    stopped = zoo.load(WRITTEN / "stopped")
+    assert stopped.info["interrupted"]
+    run = continued("stopped", "stopped", tmp_path)
+    check_same_epochs(run.history, "unstopped_history.json")
+    assert not run.info["interrupted"]
+
+
+def test_a_recipe_with_the_old_option_names_trains_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # whoever wrote the recipe may be told the new names
+        code = main(["train", "--recipe", str(WRITTEN / "recipe.toml"), "--out", "run"])
+    assert code == 0, capsys.readouterr().err
+    check_same_epochs(zoo.load("run").history, "recipe_history.json")
 
 
 @pytest.mark.parametrize("name", ["lenet5.digits_0_4", "cats_and_dogs_convnet", "linear_regression"])

@@ -12,6 +12,7 @@ import zoo
 from zoo.testing.figures import figures_of
 
 SMALL = (
+    "small_binary_convnet",
     "small_convnet",
     "small_inception",
     "small_logistic",

@@ -153,12 +153,12 @@ def test_a_disk_that_fills_up_meanwhile_costs_nothing_but_time(
 @pytest.mark.parametrize(
     ("model", "strategy", "options"),
     [
-        ("resnet20_cifar", "head", {}),
-        ("resnet20_cifar", "last_layers", {"layers": 5}),
-        ("mobilenet_v1_025", "head", {"input_shape": (32, 32, 3), "dropout": 0.5}),
-        ("mobilenet_v2_035", "last_layers", {"layers": 7, "input_shape": (32, 32, 3)}),
-        ("mobilenet_v3_small_075", "last_layers", {"layers": 3, "input_shape": (32, 32, 3)}),
-        ("vgg16", "head", {"input_shape": (32, 32, 3), "fc_units": 16}),
+        ("small_resnet", "head", {}),
+        ("small_resnet", "last_layers", {"layers": 5}),
+        ("small_separable", "head", {"dropout": 0.5}),
+        ("small_separable", "last_layers", {"layers": 4}),
+        ("small_inception", "last_layers", {"layers": 2, "aux_classifiers": False}),
+        ("small_binary_convnet", "head", {"classes": 3, "classifier_activation": "softmax", "dropout": 0.5}),
     ],
 )
 def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_bit(
@@ -191,9 +191,7 @@ def test_training_with_the_cache_gives_the_same_losses_and_weights_to_the_last_b
 @pytest.mark.parametrize("strategy", ["head", "last_layers"])
 def test_the_figures_of_a_run_are_those_of_its_model_on_the_pictures(pictures: zoo.Dataset, strategy: str) -> None:
     data = replace(pictures, test=None)
-    run = zoo.transfer(
-        "resnet20_cifar", data, strategy, epochs=2, seed=1, progress=False, pictures=False, input_shape=(32, 32, 3)
-    )
+    run = zoo.transfer("small_resnet", data, strategy, epochs=2, seed=1, progress=False, pictures=False)
     again = zoo.evaluate(run, data)
     assert (again.split, again.top1, again.confusion) == ("validation", run.metrics.top1, run.metrics.confusion)
     assert run.metrics.loss == pytest.approx(again.loss, rel=1e-5)
@@ -213,7 +211,7 @@ def test_held_out_samples_are_not_computed_again_for_the_figures(tmp_path: Path)
             for path in data.validation.inputs:
                 path.write_bytes(bytes(path.stat().st_size))
 
-    run = zoo.transfer("resnet20_cifar", data, "head", epochs=2, seed=1, callbacks=[Damage()], **QUIET)
+    run = zoo.transfer("small_resnet", data, "head", epochs=2, seed=1, callbacks=[Damage()], **QUIET)
     assert run.metrics.count == len(data.validation)
     with pytest.raises(zoo.DataError):
         zoo.evaluate(run, data)
@@ -223,7 +221,7 @@ def test_augmented_views_are_computed_once_and_taken_in_turn(pictures: zoo.Datas
     augmentation = Augmentation(flip="horizontal", rotation=20)
     arguments = {"strategy": "head", "weights": None, "epochs": 4, "batch_size": 32, "learning_rate": None}
     options = {"out": None, "seed": 1, "augment": augmentation, "views": 3}
-    request = Request.of("resnet20_cifar", pictures, {**arguments, **options})
+    request = Request.of("small_resnet", pictures, {**arguments, **options})
     plan = make_plan(request, settings_of(request, load_strategy("head"), pictures), pictures)
     split, build = pictures.train, plan.build
     assert split is not None

@@ -29,7 +29,7 @@ def digits() -> zoo.Dataset:
 
 def train(data: Any, **options: Any) -> zoo.Run:
     quick = {"strategy": "full", "epochs": 2, "seed": 1, "progress": False, "pictures": False}
-    return zoo.transfer("lenet5", data, **{**quick, **options})
+    return zoo.transfer("small_convnet", data, **{**quick, **options})
 
 
 def rates(schedule: str, epochs: int = 4, steps: int = 5, **options: Any) -> list[float]:
@@ -90,8 +90,8 @@ def test_a_class_of_weight_0_is_not_learnt(digits: zoo.Dataset) -> None:
 
 
 def test_penalties_are_on_the_kernels_that_learn_and_only_meanwhile() -> None:
-    model = zoo.build("lenet5")
-    phase = Phase("only", ("f6", "predictions"), 1, 1.0)
+    model = zoo.build("small_convnet")
+    phase = Phase("only", ("fc2", "predictions"), 1, 1.0)
     with penalised(model, phase, TrainingOptions(l2=0.5)):
         penalty = float(sum(model.losses))
     kernels = [model.get_layer(name).kernel.numpy() for name in phase.trainable]
@@ -100,7 +100,7 @@ def test_penalties_are_on_the_kernels_that_learn_and_only_meanwhile() -> None:
 
 
 def test_l2_leaves_smaller_kernels(digits: zoo.Dataset) -> None:
-    plain, small = (train(digits, l2=l2).model.get_layer("f6").kernel.numpy() for l2 in (0.0, 0.1))
+    plain, small = (train(digits, l2=l2).model.get_layer("fc2").kernel.numpy() for l2 in (0.0, 0.1))
     assert (small**2).sum() < 0.8 * (plain**2).sum()
 
 
@@ -122,7 +122,7 @@ class KernelsAfterEachStep(keras.callbacks.Callback):
         self.kernels: list[np.ndarray] = []
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.kernels.append(self.model.get_layer("f6").kernel.numpy().astype(np.float64))
+        self.kernels.append(self.model.get_layer("fc2").kernel.numpy().astype(np.float64))
 
 
 def test_training_ends_with_the_moving_average_of_the_weights_after_each_step(digits: zoo.Dataset) -> None:
@@ -134,7 +134,7 @@ def test_training_ends_with_the_moving_average_of_the_weights_after_each_step(di
     average = first
     for kernel in later:
         average = momentum * average + (1 - momentum) * kernel
-    np.testing.assert_allclose(run.model.get_layer("f6").kernel, average, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(run.model.get_layer("fc2").kernel, average, rtol=1e-4, atol=1e-6)
     assert np.abs(average - steps.kernels[-1]).max() > 1e-3
 
 
@@ -142,8 +142,8 @@ def test_accumulating_two_batches_is_like_one_of_twice_the_size(digits: zoo.Data
     data = zoo.load_data("digits", classes=range(3), validation=0.0, test=0.0)
     count = len(data.train) // 64 * 64
     data = zoo.data.Dataset(**{**vars(data), "train": data.train.take(np.arange(count))})
-    large = train(data, epochs=1, batch_size=64).model.get_layer("f6").kernel.numpy()
-    small = train(data, epochs=1, batch_size=32, gradient_accumulation_steps=2).model.get_layer("f6").kernel.numpy()
+    large = train(data, epochs=1, batch_size=64).model.get_layer("fc2").kernel.numpy()
+    small = train(data, epochs=1, batch_size=32, gradient_accumulation_steps=2).model.get_layer("fc2").kernel.numpy()
     assert np.abs(large - small).max() < 1e-3
 
 
@@ -173,7 +173,7 @@ def test_a_search_leaves_the_weights_as_they_were(digits: zoo.Dataset) -> None:
     found = train(digits, learning_rate="find")
     rate = found.info["strategy"]["phases"][0]["learning_rate"]
     assert np.array_equal(
-        train(digits, learning_rate=rate).model.get_layer("f6").kernel, found.model.get_layer("f6").kernel
+        train(digits, learning_rate=rate).model.get_layer("fc2").kernel, found.model.get_layer("fc2").kernel
     )
 
 
@@ -190,9 +190,9 @@ def test_16_bits_are_used_where_they_are_fast_and_the_run_has_32(
     monkeypatch.setattr("zoo.transfer.mixed_precision.has_fast_16_bits", lambda: True)
     watched = keras.callbacks.Callback()  # Keras tells it which model is trained
     run = train(digits, epochs=1, mixed_precision=True, callbacks=[watched])
-    assert watched.model.get_layer("f6").compute_dtype == "float16"
-    assert run.model.get_layer("f6").compute_dtype == "float32"
-    assert np.array_equal(watched.model.get_layer("f6").kernel, run.model.get_layer("f6").kernel)
+    assert watched.model.get_layer("fc2").compute_dtype == "float16"
+    assert run.model.get_layer("fc2").compute_dtype == "float32"
+    assert np.array_equal(watched.model.get_layer("fc2").kernel, run.model.get_layer("fc2").kernel)
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -230,7 +230,7 @@ def test_an_option_that_does_not_fit_is_named_with_what_would(given: dict[str, A
 
 def test_a_misspelt_option_is_suggested_before_anything_is_trained() -> None:
     with pytest.raises(zoo.ArgumentError, match="did you mean 'early_stopping'"):
-        zoo.transfer("lenet5", "digits", "full", early_stoping=3)
+        zoo.transfer("small_convnet", "digits", "full", early_stoping=3)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_options_that_do_not_suit_the_training_are_refused_before_it(
 ) -> None:
     arguments = {"strategy": "full", "epochs": 2, "seed": 0, "progress": False, **given}
     with pytest.raises(zoo.ArgumentError, match=re.escape(said)):
-        zoo.transfer("lenet5.digits_0_4", digits, **arguments)
+        zoo.transfer("small_convnet.digits_0_4", digits, **arguments)
 
 
 def test_the_rate_of_an_epoch_is_the_one_it_ran_at(digits: zoo.Dataset) -> None:
@@ -260,16 +260,16 @@ def test_the_rate_of_an_epoch_is_the_one_it_ran_at(digits: zoo.Dataset) -> None:
 
 
 def test_the_rate_is_searched_for_the_phase_that_it_is_for(digits: zoo.Dataset) -> None:
-    model = zoo.build("lenet5.digits_0_4")
-    phase = phase_of_rate(lambda rate: fine_tune(model, epochs=2, learning_rate=rate, from_layer="c5"))
+    model = zoo.build("small_convnet.digits_0_4")
+    phase = phase_of_rate(lambda rate: fine_tune(model, epochs=2, learning_rate=rate, from_layer="fc1"))
     assert phase.name == "fine-tune"
     run = zoo.transfer(
-        "lenet5.digits_0_4",
+        "small_convnet.digits_0_4",
         digits,
         "fine_tune",
         epochs=2,
         learning_rate="find",
-        from_layer="c5",
+        from_layer="fc1",
         seed=0,
         progress=False,
         pictures=False,
@@ -314,7 +314,7 @@ def test_a_recipe_of_zoo_0_1_is_read(tmp_path: Path) -> None:
 
 
 RECIPE = """
-model = "lenet5.digits_0_4"
+model = "small_convnet.digits_0_4"
 strategy = "head"
 epochs = 2
 seed = 3

@@ -49,7 +49,7 @@ while not out.exists():
         if Path(f"{out}.unfinished", "recipe.json").exists():
             resume(out, progress=False, pictures=False)
         else:
-            zoo.transfer("lenet5", "digits", "full", **recipe)
+            zoo.transfer("small_convnet", "digits", "full", **recipe)
         os._exit(0)
     if killed < 10:
         time.sleep(chance.uniform(1.0, 4.0))
@@ -76,7 +76,7 @@ def test_a_training_killed_at_ten_moments_ends_like_one_that_was_not(tmp_path: P
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) >= 3
-    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    unbroken = zoo.transfer("small_convnet", "digits", "full", **recipe)
     resumed = zoo.load(out)
     assert timeless(resumed.history) == timeless(unbroken.history)
     assert same_weights(resumed.model, unbroken.model)
@@ -105,12 +105,12 @@ class PressedAfter(threading.Thread):
 def test_ctrl_c_leaves_a_run_that_can_be_used_and_resumed(tmp_path: Path) -> None:
     recipe = {**RECIPE, "epochs": 30}
     PressedAfter(tmp_path / "run", 2).start()
-    stopped = zoo.transfer("lenet5", "digits", "full", **recipe, out=tmp_path / "run")
+    stopped = zoo.transfer("small_convnet", "digits", "full", **recipe, out=tmp_path / "run")
     assert stopped.info["interrupted"]
     assert 2 <= len(stopped.history) < 30
     assert zoo.predict(tmp_path / "run", np.zeros((32, 32), np.uint8))
     resumed = resume(tmp_path / "run", progress=False, pictures=False)
-    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    unbroken = zoo.transfer("small_convnet", "digits", "full", **recipe)
     assert timeless(resumed.history) == timeless(unbroken.history)
     assert resumed.info["seconds"]["training"] >= sum(each["seconds"] for each in resumed.history) - 0.01
     assert same_weights(resumed.model, unbroken.model)
@@ -144,13 +144,13 @@ def test_what_is_broken_off_while_the_run_is_written_is_kept_and_the_user_told(
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error):
-        zoo.transfer("lenet5", "digits", "full", **recipe, out="my run", pictures=draw)
+        zoo.transfer("small_convnet", "digits", "full", **recipe, out="my run", pictures=draw)
     assert [each.name for each in tmp_path.iterdir()] == ["my run.unfinished"]
     assert "the training is unfinished; `zoo train --resume 'my run'` goes on with it" in caplog.text
     resumed = resume(tmp_path / "my run.unfinished", progress=False, pictures=False)
     assert resumed.folder == tmp_path / "my run"
     assert [each.name for each in tmp_path.iterdir()] == ["my run"]
-    assert same_weights(resumed.model, zoo.transfer("lenet5", "digits", "full", **recipe, pictures=False).model)
+    assert same_weights(resumed.model, zoo.transfer("small_convnet", "digits", "full", **recipe, pictures=False).model)
 
 
 def test_a_training_does_not_go_on_with_other_data(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_training_does_not_go_on_with_other_data(tmp_path: Path) -> None:
         Image.fromarray(np.full((32, 32), 10 * number, np.uint8)).save(path)
     recipe: dict[str, Any] = {"epochs": 2, "seed": 7, "progress": False}
     with pytest.raises(KeyboardInterrupt):
-        zoo.transfer("lenet5", photographs, "full", **recipe, out=tmp_path / "run", pictures=interrupt)
+        zoo.transfer("small_convnet", photographs, "full", **recipe, out=tmp_path / "run", pictures=interrupt)
     gone = photographs / "a" / "0.png"
     gone.rename(tmp_path / "0.png")
     with pytest.raises(zoo.RunError, match="the data has changed since it began; restore it"):
@@ -174,7 +174,7 @@ def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) ->
     unfinished = tmp_path / "run.unfinished"
     unfinished.mkdir()
     with pytest.raises(zoo.RunError, match=r"unfinished, in .*; go on with `zoo train --resume"):
-        zoo.transfer("lenet5", "digits", "full", **RECIPE, out=tmp_path / "run")
+        zoo.transfer("small_convnet", "digits", "full", **RECIPE, out=tmp_path / "run")
     with pytest.raises(zoo.RunError, match="there is no unfinished training of that run"):
         resume(tmp_path / "run")
     (unfinished / "recipe.json").write_text("{")
@@ -184,7 +184,7 @@ def test_an_unfinished_training_is_not_begun_again_by_mistake(tmp_path: Path) ->
 
 def test_a_damaged_state_is_named_and_left(tmp_path: Path) -> None:
     PressedAfter(tmp_path / "run", 1).start()
-    zoo.transfer("lenet5", "digits", "full", **{**RECIPE, "epochs": 30}, out=tmp_path / "run")
+    zoo.transfer("small_convnet", "digits", "full", **{**RECIPE, "epochs": 30}, out=tmp_path / "run")
     state = tmp_path / "run" / "resume" / STATE
     state.write_bytes(state.read_bytes()[:-100])
     with pytest.raises(zoo.RunError, match=r"state\.npz is damaged"):
@@ -194,7 +194,7 @@ def test_a_damaged_state_is_named_and_left(tmp_path: Path) -> None:
 
 def test_a_failed_training_leaves_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(zoo.RunError, match="the loss became"):
-        zoo.transfer("mlp", "digits", "full", epochs=3, learning_rate=1e20, progress=False, out=tmp_path / "run")
+        zoo.transfer("small_mlp", "digits", "full", epochs=3, learning_rate=1e20, progress=False, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -214,18 +214,18 @@ class PressedAtOnce(threading.Thread):
 def test_ctrl_c_while_features_are_computed_ends_at_once_and_can_be_resumed(tmp_path: Path) -> None:
     recipe: dict[str, Any] = {"epochs": 3, "seed": 7, "progress": False, "pictures": False}
     PressedAtOnce().start()
-    stopped = zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe, out=tmp_path / "run")
+    stopped = zoo.transfer("small_convnet.digits_0_4", "digits", "head", **recipe, out=tmp_path / "run")
     assert (stopped.info["interrupted"], stopped.history) == (True, [])
     assert "report.html" in {each.name for each in (tmp_path / "run").iterdir()}
     resumed = resume(tmp_path / "run", progress=False, pictures=False)
-    assert same_weights(resumed.model, zoo.transfer("lenet5.digits_0_4", "digits", "head", **recipe).model)
+    assert same_weights(resumed.model, zoo.transfer("small_convnet.digits_0_4", "digits", "head", **recipe).model)
 
 
 def test_a_training_that_zoo_0_1_began_goes_on_under_the_new_names_of_its_options(tmp_path: Path) -> None:
     recipe = {**RECIPE, "epochs": 4, "lr_decay": 0.05, "gradient_accumulation_steps": 2}
-    unbroken = zoo.transfer("lenet5", "digits", "full", **recipe)
+    unbroken = zoo.transfer("small_convnet", "digits", "full", **recipe)
     PressedAfter(tmp_path / "run", 2).start()
-    zoo.transfer("lenet5", "digits", "full", **recipe, out=tmp_path / "run")
+    zoo.transfer("small_convnet", "digits", "full", **recipe, out=tmp_path / "run")
     path = tmp_path / "run" / "resume" / "recipe.json"
     written = json.loads(path.read_text())
     for old, new in (("decay", "lr_decay"), ("accumulate", "gradient_accumulation_steps")):

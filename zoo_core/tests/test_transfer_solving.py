@@ -26,7 +26,7 @@ def digits() -> zoo.Dataset:
 
 
 def train(data: zoo.Dataset, strategy: str, **options: object) -> zoo.Run:
-    return zoo.transfer("lenet5.digits_0_4", data, strategy, seed=1, progress=False, pictures=False, **options)  # type: ignore[arg-type]
+    return zoo.transfer("small_convnet.digits_0_4", data, strategy, seed=1, progress=False, pictures=False, **options)  # type: ignore[arg-type]
 
 
 def samples(classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +88,8 @@ def test_features_learns_digits_in_one_epoch_and_leaves_the_backbone(digits: zoo
     assert run.metrics.top1 > 0.85
     assert [(each["epoch"], each["phase"]) for each in run.history] == [(1, "features")]
     assert run.history[0]["val_accuracy"] > 0.8
-    before = zoo.build("lenet5.digits_0_4")
-    for name in ("c1", "c3", "c5", "f6"):
+    before = zoo.build("small_convnet.digits_0_4")
+    for name in ("conv1", "conv2", "fc1", "fc2"):
         assert np.array_equal(before.get_layer(name).kernel, run.model.get_layer(name).kernel)
 
 
@@ -107,24 +107,24 @@ def test_features_need_their_room_whatever_is_said_of_the_cache(
 
 
 def test_features_of_a_network_with_auxiliary_classifiers_are_those_of_its_main_output() -> None:
-    data = zoo.load_data("synthetic_images", count=24, size=75, classes=2, validation=0.25, test=0.0)
-    options = {"input_shape": (75, 75, 3), "aux_classifiers": True}
-    run = zoo.transfer("googlenet", data, "features", seed=0, progress=False, pictures=False, **options)  # type: ignore[arg-type]
+    data = zoo.load_data("synthetic_images", count=24, size=32, classes=2, validation=0.25, test=0.0)
+    options = {"aux_classifiers": True}
+    run = zoo.transfer("small_inception", data, "features", seed=0, progress=False, pictures=False, **options)  # type: ignore[arg-type]
     assert [each["phase"] for each in run.history] == ["features"]
 
 
 def test_fine_tune_trains_the_head_and_then_the_last_stage(digits: zoo.Dataset) -> None:
-    run = train(digits, "fine_tune", epochs=6, from_layer="c5")
+    run = train(digits, "fine_tune", epochs=6, from_layer="fc1")
     assert [each["phase"] for each in run.history] == ["head"] * 3 + ["fine-tune"] * 3
     assert run.history[-1]["learning_rate"] < run.history[0]["learning_rate"]
-    before = zoo.build("lenet5.digits_0_4")
-    assert np.array_equal(before.get_layer("c3").kernel, run.model.get_layer("c3").kernel)
-    assert not np.array_equal(before.get_layer("c5").kernel, run.model.get_layer("c5").kernel)
+    before = zoo.build("small_convnet.digits_0_4")
+    assert np.array_equal(before.get_layer("conv2").kernel, run.model.get_layer("conv2").kernel)
+    assert not np.array_equal(before.get_layer("fc1").kernel, run.model.get_layer("fc1").kernel)
 
 
 @pytest.mark.parametrize("make", [fine_tune, partial(gradual, stages=1)])
 def test_batch_normalisation_stays_as_it_was_loaded_unless_asked_for(make: Any) -> None:
-    model = zoo.build("resnet20_cifar")
+    model = zoo.build("small_resnet")
     norms = {layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
     still, learning = (
         set(make(model, epochs=4, learning_rate=None, batch_norm=wanted)[-1].trainable) for wanted in (False, True)
@@ -134,9 +134,9 @@ def test_batch_normalisation_stays_as_it_was_loaded_unless_asked_for(make: Any) 
 
 
 def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None:
-    model = zoo.build("resnet20_cifar")
+    model = zoo.build("small_resnet")
     phases = gradual(model, epochs=9, learning_rate=None, stages=2, factor=0.5)
-    assert [phase.name for phase in phases] == ["head", "from conv4_block1_1_conv", "from conv3_block1_1_conv"]
+    assert [phase.name for phase in phases] == ["head", "from stage3_block1_conv1", "from stage2_block1_conv1"]
     assert [phase.epochs for phase in phases] == [3, 3, 3]
     assert phases[2].learning_rate == phases[1].learning_rate / 2
     assert set(phases[0].trainable) < set(phases[1].trainable) < set(phases[2].trainable)
@@ -145,7 +145,7 @@ def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None
 
 def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
     data = zoo.load_data("synthetic_images", count=40, size=32, classes=2, validation=0.2, test=0.0)
-    start = zoo.transfer("resnet20_cifar", data, "full", epochs=1, seed=0, progress=False, pictures=False)
+    start = zoo.transfer("small_resnet", data, "full", epochs=1, seed=0, progress=False, pictures=False)
     before = dict(zip((v.path for v in start.model.weights), values_of(start.model.weights), strict=True))
     options = {"last_layers": {"layers": 3}, "fine_tune": {}, "gradual": {"stages": 1}, "features": {}, "head": {}}
     for strategy, own in options.items():
@@ -169,7 +169,7 @@ def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:
 )
 def test_what_a_strategy_cannot_do_is_said(strategy: Callable, options: dict, said: str) -> None:
     with pytest.raises(zoo.ArgumentError, match=said):
-        strategy(zoo.build("resnet20_cifar"), learning_rate=None, **options)
+        strategy(zoo.build("small_resnet"), learning_rate=None, **options)
 
 
 STRATEGY = """\

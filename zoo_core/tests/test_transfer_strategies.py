@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -50,7 +51,7 @@ def changed(before: keras.Model, after: keras.Model) -> set[str]:
 
 @pytest.fixture(scope="module")
 def resnet() -> keras.Model:
-    return zoo.build("resnet20_cifar", classes=2, depths=(1, 1, 1))
+    return zoo.build("small_resnet", classes=2, depths=(1, 1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_the_layers_from_a_named_one_on_learn_with_their_statistics_and_no_other
         resnet,
         pictures,
         "last_layers",
-        from_layer="conv4_block1_1_conv",
+        from_layer="stage3_block1_conv1",
         epochs=1,
         batch_size=8,
         seed=0,
@@ -86,51 +87,54 @@ def test_the_layers_from_a_named_one_on_learn_with_their_statistics_and_no_other
         pictures=False,
     )
     layers = {name.partition("/")[0] for name in changed(resnet, run.model)}
-    assert layers == {f"conv4_block1_{each}" for each in ("1_conv", "1_bn", "2_conv", "2_bn")} | {"predictions"}
-    assert all(f"conv4_block1_1_bn/{each}" in changed(resnet, run.model) for each in ("gamma", "moving_mean"))
+    assert layers == {f"stage3_block1_{each}" for each in ("conv1", "norm1", "shortcut", "conv2", "norm2")} | {
+        "predictions"
+    }
+    assert all(f"stage3_block1_norm1/{each}" in changed(resnet, run.model) for each in ("gamma", "moving_mean"))
 
 
 def test_the_last_layers_are_counted_among_those_with_weights() -> None:
-    (phase,) = last_layers(zoo.build("lenet5"), epochs=3, learning_rate=None, layers=2)
-    assert phase == Phase("last layers", ("f6", "predictions"), 3, 1e-4)
+    (phase,) = last_layers(zoo.build("small_convnet"), epochs=3, learning_rate=None, layers=2)
+    assert phase == Phase("last layers", ("fc2", "predictions"), 3, 1e-4)
 
 
 @pytest.mark.parametrize("layers", [0, 6, True, 1.5])
 def test_a_count_of_layers_that_the_network_has_not_is_refused(layers: Any) -> None:
     with pytest.raises(ArgumentError, match="it has 5 layers with weights; pass layers=1 to 5"):
-        last_layers(zoo.build("lenet5"), epochs=1, learning_rate=None, layers=layers)
+        last_layers(zoo.build("small_convnet"), epochs=1, learning_rate=None, layers=layers)
 
 
 def test_a_misspelt_layer_gets_a_suggestion() -> None:
-    with pytest.raises(ArgumentError, match="no such layer; did you mean 'conv4_block1_1_conv'"):
-        last_layers(zoo.build("resnet20_cifar"), epochs=1, learning_rate=None, from_layer="conv4_block1_1_cnv")
+    with pytest.raises(ArgumentError, match="no such layer; did you mean 'stage3_block1_conv1'"):
+        last_layers(zoo.build("small_resnet"), epochs=1, learning_rate=None, from_layer="stage3_block1_cnv1")
 
 
 def test_a_layer_behind_all_weights_is_refused() -> None:
-    model = zoo.build("mlp", include_top=False)
+    model = zoo.build("small_mlp", include_top=False)
     with pytest.raises(ArgumentError, match="the last layer with weights is 'hidden2'"):
         last_layers(model, epochs=1, learning_rate=None, from_layer="hidden2_activation")
 
 
-def test_everything_is_trained_slowly_only_if_it_knows_something(shared: Any) -> None:
-    model = zoo.build("resnet20_cifar")
+def test_everything_is_trained_slowly_only_if_it_knows_something(tmp_path: Path) -> None:
+    model = zoo.build("small_resnet")
     assert full(model, epochs=1, learning_rate=None) == [Phase("full", ALL, 1, 1e-3)]
-    zoo.load_weights(model, shared / "weights" / "resnet20_cifar10.safetensors")
+    model.save_weights(tmp_path / "small.weights.h5")
+    zoo.load_weights(model, tmp_path / "small.weights.h5")
     assert full(model, epochs=1, learning_rate=None) == [Phase("full", ALL, 1, 1e-4)]
     assert full(model, epochs=1, learning_rate=0.5)[0].learning_rate == 0.5
 
 
 def test_the_head_of_a_network_with_several_dense_layers_is_its_classifier() -> None:
-    assert head(zoo.build("lenet5"), epochs=1, learning_rate=None)[0].trainable == ("predictions",)
+    assert head(zoo.build("small_convnet"), epochs=1, learning_rate=None)[0].trainable == ("predictions",)
 
 
 def test_dense_layers_that_the_weights_do_not_fit_learn_with_the_head(pictures: zoo.Dataset) -> None:
-    smaller = zoo.build("cats_and_dogs_convnet", input_shape=(62, 62, 3))
+    smaller = zoo.build("small_binary_convnet", input_shape=(24, 24, 3))
     run = zoo.transfer(
         smaller,
         pictures,
         "head",
-        input_shape=(46, 46, 3),
+        input_shape=(16, 16, 3),
         epochs=1,
         batch_size=8,
         seed=0,
@@ -151,7 +155,7 @@ def test_a_phase_that_cannot_be_run_is_refused_when_it_is_made(change: dict[str,
 
 def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pictures: zoo.Dataset) -> None:
     install("zoo-acme", STRATEGY.format(layer="hidden1"), builders=PHASES)
-    run = zoo.transfer("mlp", pictures, "only", layer="hidden2", epochs=3, seed=0, **QUIET)
+    run = zoo.transfer("small_mlp", pictures, "only", layer="hidden2", epochs=3, seed=0, **QUIET)
     assert [(each["phase"], each["learning_rate"]) for each in run.history] == [
         ("one", 0.01),
         ("all", 0.001),
@@ -164,11 +168,11 @@ def test_a_plugin_adds_a_strategy_of_two_phases(install: Callable[..., None], pi
 def test_a_strategy_that_names_a_layer_the_model_lacks_is_the_plugins_fault(install: Callable[..., None]) -> None:
     install("zoo-acme", STRATEGY.format(layer="block9"), builders=PHASES)
     with pytest.raises(PluginError, match="'one' trains 'block9', which is not a layer"):
-        zoo.transfer("lenet5", "digits", "only", epochs=2, **QUIET)
+        zoo.transfer("small_convnet", "digits", "only", epochs=2, **QUIET)
 
 
 def test_the_package_of_the_name_is_the_function_too(pictures: zoo.Dataset) -> None:
     import zoo.transfer as package
 
     with pytest.raises(ArgumentError, match="epochs=0"):
-        package("mlp", pictures, epochs=0)
+        package("small_mlp", pictures, epochs=0)

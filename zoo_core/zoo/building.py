@@ -64,17 +64,17 @@ def build(
     61706
     """
     with asking(f"build {name!r}"):
-        entry, tag = _model_and_tag(name, weights)
-    source = find_source(entry, tag, include_top=include_top) if tag is not None else None
+        entry, weights = _model_and_weights(name, weights)
+    source = find_source(entry, weights, include_top=include_top) if weights is not None else None
     record = source.record if source else None
     if record is not None:
-        with asking(f"build {entry.qualified!r} with the weights {tag!r}"):
+        with asking(f"build {entry.qualified!r} with the weights {weights!r}"):
             _check_top(record, include_top, classes)
         classes = record.classes if classes is None else classes
         input_shape = record.input_shape if input_shape is None else input_shape
         config = {**record.config, **config}
     if locked:
-        lockfile.check_lock(entry, tag, source, lockfile.LOCK if locked is True else locked)
+        lockfile.check_lock(entry, weights, source, lockfile.LOCK if locked is True else locked)
     options = resolve_options(
         entry,
         classes=classes,
@@ -87,7 +87,7 @@ def build(
     return build_from(entry, options) if source is None else build_with(entry, options, source)
 
 
-def _model_and_tag(name: str, weights: str | None) -> tuple[Entry[ModelSpec], str | None]:
+def _model_and_weights(name: str, weights: str | None) -> tuple[Entry[ModelSpec], str | None]:
     """Return the model of ``name``, and the weights to load: ``weights``, or the tag after the dot in ``name``."""
     entry, tag = registry.find_model(name)
     if tag is not None and weights is not None:

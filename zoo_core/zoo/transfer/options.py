@@ -92,10 +92,11 @@ NAMES = tuple(each.name for each in fields(TrainingOptions))
 OLD_NAMES = {"accumulate": "gradient_accumulation_steps", "decay": "lr_decay", "decay_every": "lr_decay_every"}
 
 
-def with_new_names(given: Mapping[str, Any], others: Collection[str] = ()) -> dict[str, Any]:
+def with_new_names(given: Mapping[str, Any], others: Collection[str] = (), *, warn: bool = True) -> dict[str, Any]:
     """Return the options in ``given`` under the names of today, and warn of each old name.
 
-    ``others`` are names that mean something else here, such as an option of the strategy.
+    ``others`` are names that mean something else here, such as an option of the strategy. ``warn`` is False for options
+    that an earlier Zoo wrote down itself, where there is nothing that the user could change.
 
     Raises:
         ArgumentError: if an option is given under both names.
@@ -107,8 +108,9 @@ def with_new_names(given: Mapping[str, Any], others: Collection[str] = ()) -> di
             if new in given:
                 found = f"{name!r} is the old name of {new!r}, and both are given"
                 raise ArgumentError(asked(f"with {name}={value!r}"), found, f"pass {new} alone")
-            message = f"the option {name!r} is now called {new!r}; the old name goes with the next release"
-            warnings.warn(message, DeprecationWarning, stacklevel=_level_of_the_caller())
+            message = f"the option {name!r} is now called {new!r}; the old name will be removed in the next release"
+            if warn:
+                warnings.warn(message, DeprecationWarning, stacklevel=_level_of_the_caller())
         options[new] = value
     return options
 

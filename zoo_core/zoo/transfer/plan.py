@@ -101,7 +101,7 @@ def settings_of(request: Request, strategy: Strategy, dataset: Dataset) -> Setti
     Raises:
         ArgumentError: if the model, the data, the strategy and the options do not go together.
     """
-    given = with_new_names(request.options, strategy.option_names)
+    given = with_new_names(request.options, strategy.option_names, warn=not request.is_resumed)
     strategy = strategy.with_options(given)
     given = {name: value for name, value in given.items() if name not in strategy.option_names}
     options = training_options({name: given.pop(name) for name in NAMES if name in given})

@@ -18,6 +18,7 @@ class Request:
     """The arguments of :func:`zoo.transfer`, ``options`` apart; ``out`` is absolute and ``seed`` is drawn.
 
     ``options`` are those of the training, of the strategy and of the model, which nobody has told apart yet.
+    ``is_resumed`` says that they were read from the folder of an unfinished training.
     """
 
     model: Any
@@ -30,6 +31,7 @@ class Request:
     out: str | None
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_resumed: bool = False
 
     def __post_init__(self) -> None:
         for name, least, example in (("epochs", 1, 10), ("batch_size", 1, 32), ("seed", 0, 0)):
@@ -44,10 +46,11 @@ class Request:
             raise ArgumentError(f"train with learning_rate={rate!r}", found, advice)
 
     @classmethod
-    def of(cls, model: Any, data: Any, arguments: Mapping[str, Any]) -> Request:
+    def of(cls, model: Any, data: Any, arguments: Mapping[str, Any], *, is_resumed: bool = False) -> Request:
         """Return the request whose arguments and options are given in one mapping, as recipes keep them."""
         options = {name: value for name, value in arguments.items() if name not in ARGUMENTS}
-        return cls(model, data, **{name: arguments[name] for name in ARGUMENTS}, options=options)
+        given = {name: arguments[name] for name in ARGUMENTS}
+        return cls(model, data, **given, options=options, is_resumed=is_resumed)
 
     @property
     def arguments(self) -> dict[str, Any]:

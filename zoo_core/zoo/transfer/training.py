@@ -133,7 +133,7 @@ def resume(
     """
     unfinished, recipe = Unfinished.found(folder)
     assert recipe.data is not None  # a training can be resumed only if its data can be loaded again
-    request = Request.of(recipe.model, load_data(**recipe.data), recipe.arguments)
+    request = Request.of(recipe.model, load_data(**recipe.data), recipe.arguments, is_resumed=True)
     return _carry_out(request, unfinished, progress=progress, callbacks=tuple(callbacks), pictures=pictures)
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,6 +13,7 @@ import pytest
 from keras import layers
 
 from zoo.specs import ModelSpec
+from zoo.testing.pytest_checks import parametrize_with_checks
 from zoo_classic import layouts
 from zoo_classic.plugin import zoo_models
 
@@ -57,31 +56,9 @@ def of_kind(model: keras.Model, kind: type) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if isinstance(layer, kind)]
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_every_network_has_the_parameters_it_declares(name: str) -> None:
-    model, expected = build(name), SPECS[name].parameters
-    assert (count(model.weights), count(model.trainable_weights)) == (expected.total, expected.trainable)
-
-
-@pytest.mark.parametrize("name", SPECS)
-def test_the_declared_head_is_what_include_top_leaves_out(name: str) -> None:
-    left = names(build(name, include_top=False))
-    assert tuple(layer for layer in names(build(name)) if layer not in left) == SPECS[name].head
-
-
-@pytest.mark.parametrize("name", SPECS)
-def test_every_trainable_weight_receives_a_gradient(name: str) -> None:
-    import tensorflow as tf
-
-    model, random = build(name), np.random.default_rng(0)
-    x = random.normal(size=(8, *model.input_shape[1:])).astype("float32")
-    with tf.GradientTape() as tape:
-        outputs = model(x, training=True)
-        # A sum of softmax outputs is constant; random factors make every output count.
-        loss = tf.reduce_sum(outputs * random.normal(size=outputs.shape))
-    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
-    dead = [w.path for w, g in zip(model.trainable_weights, gradients, strict=True) if g is None or not np.any(g)]
-    assert dead == []
+@parametrize_with_checks("zoo-classic")
+def test_the_classic_networks_keep_what_every_model_promises(check: Callable[[], None]) -> None:
+    check()
 
 
 @pytest.mark.parametrize("name", ["lenet5", "cats_and_dogs_convnet"])
@@ -95,13 +72,6 @@ def test_the_smallest_input_builds_and_one_pixel_less_does_not(name: str) -> Non
 def test_the_cifar10_convnet_takes_a_single_pixel() -> None:
     assert SPECS["cifar10_convnet"].min_size == 1
     assert build("cifar10_convnet", (1, 1, 3)).output_shape == (None, 10)
-
-
-@pytest.mark.parametrize(("name", "channels"), list(zip(CONVNETS, (16, 128, 64), strict=True)))
-def test_without_a_top_the_last_feature_maps_are_pooled_as_asked(name: str, channels: int) -> None:
-    assert len(build(name, include_top=False).output_shape) == 4
-    assert build(name, include_top=False, pooling="avg").output_shape == (None, channels)
-    assert build(name, include_top=False, pooling="max").output_shape == (None, channels)
 
 
 @pytest.mark.parametrize("name", CONVNETS)
@@ -144,13 +114,6 @@ def test_the_weights_of_local3_and_local4_alone_decay() -> None:
     assert float(sum(model.losses)) == pytest.approx(
         0.004 * sum(float(np.square(kernel).sum()) for kernel in decayed), rel=1e-4
     )
-
-
-def test_a_saved_cifar10_convnet_gives_the_same_outputs(tmp_path: Path) -> None:
-    model = build("cifar10_convnet")
-    model.save(tmp_path / "model.keras")
-    images = np.random.default_rng(0).normal(size=(2, 24, 24, 3)).astype("float32")
-    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(images), model(images))
 
 
 def test_files_of_the_book_name_the_layers_as_keras_2_did() -> None:
@@ -215,9 +178,3 @@ def test_logistic_regression_of_several_classes_is_a_softmax() -> None:
     outputs = np.asarray(model(np.random.default_rng(0).normal(size=(5, 4)).astype("float32")))
     assert count(model.weights) == 15
     np.testing.assert_allclose(outputs.sum(axis=1), 1, rtol=1e-5)
-
-
-def test_listing_the_family_imports_nothing_heavy() -> None:
-    code = "import sys, zoo_classic.plugin as p; list(p.zoo_models()); "
-    code += "print([m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

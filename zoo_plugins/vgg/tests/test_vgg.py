@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
-import subprocess
-import sys
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from keras import layers
 
 import zoo
 from zoo.specs import ModelSpec
+from zoo.testing.pytest_checks import parametrize_with_checks
 from zoo_vgg.plugin import zoo_models
 
 #: Networks of half a gigabyte each: all in one process of pytest-xdist.
@@ -52,10 +52,14 @@ def count(weights: list[keras.Variable]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_every_variant_has_the_parameters_it_declares(name: str) -> None:
-    model, expected = declared(name), SPECS[name].parameters
-    assert (count(model.weights), count(model.trainable_weights)) == (expected.total, expected.trainable)
+@parametrize_with_checks(
+    "zoo-vgg",
+    representatives=["vgg11", "vgg16", "vgg11_bn"],
+    small={"fc_units": 64},
+    declared={"initial": "zeros"},
+)
+def test_the_vggs_keep_what_every_model_promises(check: Callable[[], None]) -> None:
+    check()
 
 
 def test_16_layers_have_27_828_042_parameters_with_512_units_and_14_714_688_without_a_top() -> None:
@@ -82,12 +86,6 @@ def test_each_block_doubles_the_channels_up_to_512_and_halves_the_maps(name: str
     assert outputs == [(112, 112, 64), (56, 56, 128), (28, 28, 256), (14, 14, 512), (7, 7, 512)]
 
 
-@pytest.mark.parametrize("name", SPECS)
-def test_the_declared_head_is_what_include_top_leaves_out(name: str) -> None:
-    left = names(small(name, include_top=False))
-    assert tuple(layer for layer in names(declared(name)) if layer not in left) == SPECS[name].head
-
-
 @pytest.mark.parametrize("size", [32, 63, 64, 70])
 def test_maps_smaller_than_the_dense_layers_expect_are_averaged_as_in_torch(size: int) -> None:
     model = small("vgg11", size)
@@ -106,24 +104,6 @@ def test_the_smallest_input_leaves_a_pixel_and_one_less_is_refused(name: str) ->
     assert small(name).output_shape == (None, 5)
     with pytest.raises(zoo.ArgumentError, match="the smallest it takes is 32x32"):
         small(name, 31)
-
-
-@pytest.mark.parametrize("channels", [1, 4])
-def test_grey_pictures_and_a_fourth_channel_are_taken(channels: int) -> None:
-    model = small("vgg11", channels=channels)
-    assert model.get_layer("block1_conv1").kernel.shape == (3, 3, channels, 64)
-    assert model.output_shape == (None, 5)
-
-
-def test_without_a_top_there_are_feature_maps_or_pooled_features() -> None:
-    assert small("vgg11", 70, include_top=False).output_shape == (None, 2, 2, 512)
-    assert small("vgg11", include_top=False, pooling="avg").output_shape == (None, 512)
-    assert small("vgg11", include_top=False, pooling="max").output_shape == (None, 512)
-
-
-def test_the_last_layer_gives_shares_or_logits_as_asked() -> None:
-    assert small("vgg11").get_layer("predictions").activation.__name__ == "softmax"
-    assert small("vgg11", classifier_activation=None).get_layer("predictions").activation.__name__ == "linear"
 
 
 # -- where they differ
@@ -170,26 +150,6 @@ def test_pictures_are_prepared_as_the_reference_does() -> None:
 
 
 # -- use
-
-
-@pytest.mark.parametrize("name", ["vgg11", "vgg16", "vgg19_bn"])
-def test_every_trainable_weight_receives_a_gradient(name: str) -> None:
-    import tensorflow as tf
-
-    model, random = small(name, fc_units=32, dropout=0.0), np.random.default_rng(0)
-    images = 10 * random.normal(size=(4, 32, 32, 3)).astype("float32")
-    with tf.GradientTape() as tape:
-        loss = keras.losses.SparseCategoricalCrossentropy()(np.arange(4), model(images, training=True))
-    gradients = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
-    dead = [w.path for w, g in zip(model.trainable_weights, gradients, strict=True) if g is None or not np.any(g)]
-    assert dead == []
-
-
-def test_a_saved_network_gives_the_same_outputs(tmp_path: Path) -> None:
-    model = small("vgg11_bn", 40)
-    model.save(tmp_path / "model.keras")
-    images = np.random.default_rng(0).normal(size=(2, 40, 40, 3)).astype("float32")
-    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(images), model(images))
 
 
 # -- names
@@ -258,9 +218,3 @@ def test_the_file_of_2016_without_a_top_loads_into_the_whole_network(tmp_path: P
     assert {name.partition("/")[0] for name, _ in report.missing} == {"fc1", "fc2", "predictions"}
     for name, layer in weighted(given).items():
         np.testing.assert_array_equal(model.get_layer(name).kernel, layer.kernel)
-
-
-def test_listing_the_family_imports_nothing_heavy() -> None:
-    code = "import sys, zoo_vgg.plugin as p; list(p.zoo_models()); "
-    code += "print([m for m in ('tensorflow', 'keras', 'numpy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

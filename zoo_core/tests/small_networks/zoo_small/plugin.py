@@ -28,6 +28,19 @@ def zoo_models() -> Iterator[ModelSpec]:
         reference="60 + 880 + 6,960 + 1,568 + 330",
     )
     yield ModelSpec(
+        name="small_binary_convnet",
+        builder="zoo_small.builders:small_convnet",
+        input_shape=(16, 16, 3),
+        classes=1,
+        parameters=ParameterCount(9_609),
+        summary="small convnet for colour images of two classes, with one sigmoid unit",
+        classifier_activation="sigmoid",
+        min_size=8,
+        head=("flatten", "fc1", "fc2", "predictions"),
+        preprocessing=Preprocessing(crop_fraction=1.0, scale=1 / 255),
+        reference="168 + 880 + 6,960 + 1,568 + 33",
+    )
+    yield ModelSpec(
         name="small_resnet",
         builder="zoo_small.builders:small_resnet",
         config={"depths": (1, 2, 1)},
