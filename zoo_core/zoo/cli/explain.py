@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 @output.json_option
 @device_options()
 @output.with_example("zoo explain lenet5.digits_0_4 digit.png --class 3")
-def explain(  # more than seven parameters, since click passes each option as one
+# More than seven parameters, because click passes each option as one.
+def explain(
     run_or_model: str,
     image: tuple[str, ...],
     weights: str | None,

@@ -145,6 +145,7 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
 @key_value_option("Model", "--option", "An option of the model; zoo info shows them.")
 @output.json_option
 @output.with_example("zoo weights convert old.h5 new.safetensors --model resnet50")
+# More than seven parameters, because click passes each option as one.
 def convert(
     source: str, path: Path, model: str, no_top: bool, force: bool, option: Options, as_json: bool, **shapes: Any
 ) -> None:

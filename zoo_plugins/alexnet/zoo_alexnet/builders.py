@@ -15,6 +15,7 @@ from zoo.layers.normalization import LocalResponseNormalization
 _BIASES_OF_ONE = ("conv2", "conv4", "conv5", "fc6", "fc7")
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def alexnet(
     input_shape: tuple[int | None, ...],
     classes: int,

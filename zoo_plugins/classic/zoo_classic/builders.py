@@ -114,6 +114,7 @@ def cifar10_convnet(
     return keras.Model(inputs, x)
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def mlp(
     input_shape: tuple[int | None, ...],
     classes: int,

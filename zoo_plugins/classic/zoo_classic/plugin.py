@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from zoo import ModelSpec, ParameterCount, Preprocessing, hookimpl
 
 
+# Long, because every model is a spec of its own here: no two share a builder and a table of rows.
 @hookimpl
 def zoo_models() -> Iterator[ModelSpec]:
     """Return the models, the convnets first."""

@@ -78,6 +78,7 @@ def chain(
 # -- GoogLeNet
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def googlenet(
     input_shape: tuple[int | None, ...],
     classes: int,
@@ -210,6 +211,7 @@ def _response_norm(x: Any, *, name: str) -> Any:
 # -- Inception v3
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def inception_v3(
     input_shape: tuple[int | None, ...],
     classes: int,

@@ -121,6 +121,7 @@ class Version3(NamedTuple):
 V3 = {"small": Version3(V3_SMALL, last_filters=1024), "large": Version3(V3_LARGE, last_filters=1280)}
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def mobilenet_v1(
     input_shape: tuple[int | None, ...],
     classes: int,
@@ -166,6 +167,7 @@ def mobilenet_v1(
     return keras.Model(inputs, x)
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def mobilenet_v2(
     input_shape: tuple[int | None, ...],
     classes: int,
@@ -224,6 +226,7 @@ def mobilenet_v2(
     return keras.Model(inputs, x)
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def mobilenet_v3(
     input_shape: tuple[int | None, ...],
     classes: int,

@@ -14,6 +14,7 @@ from zoo.layers.conv import ConvNormAct
 from zoo.layers.heads import classifier, pooled_features
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def resnet(
     input_shape: tuple[int | None, ...],
     classes: int,

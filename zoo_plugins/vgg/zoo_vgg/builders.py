@@ -14,6 +14,7 @@ from zoo.layers.heads import averaged_maps, classifier, pooled_features
 FILTERS = (64, 128, 256, 512, 512)
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def vgg(
     input_shape: tuple[int | None, ...],
     classes: int,

@@ -15,6 +15,7 @@ from zoo_wide_deep.columns import Buckets, Column, chosen, columns_of, laid_out,
 from zoo_wide_deep.layers import Cross, JointOutput, Select
 
 
+# A parameter for each option of the family: they are the keywords of zoo.build, and a spec's config sets them by name.
 def wide_deep(
     input_shape: tuple[int, ...],
     classes: int,
