@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,11 +232,9 @@ def test_a_training_that_zoo_0_1_began_goes_on_under_the_new_names_of_its_option
     for old, new in (("decay", "lr_decay"), ("accumulate", "gradient_accumulation_steps")):
         written["arguments"][old] = written["arguments"].pop(new)
     path.write_text(json.dumps(written))
-    with pytest.warns(DeprecationWarning, match="is now called") as warned:
+    with warnings.catch_warnings():  # nobody can change what Zoo wrote itself, so nobody is warned of it
+        warnings.filterwarnings("error", ".* is now called", DeprecationWarning)
         resumed = resume(tmp_path / "run", progress=False, pictures=False)
-    messages = "\n".join(str(each.message) for each in warned)
-    assert "the option 'decay' is now called 'lr_decay'" in messages
-    assert "the option 'accumulate' is now called 'gradient_accumulation_steps'" in messages
     assert timeless(resumed.history) == timeless(unbroken.history)
     assert same_weights(resumed.model, unbroken.model)
 
