@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent
 PLUGINS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("zoo_plugins/*/zoo_*") if path.is_dir())
 
 #: What the core's tests need besides the core.
-TOOLS_OF_TESTS = ("pytest", "pytest-xdist", "tensorboard", "huggingface_hub")
+TOOLS_OF_TESTS = ("pytest", "pytest-xdist")
 
 #: The newest Python here that TensorFlow 2.21 supports.
 NEWEST = next((version for version in ("3.13", "3.12") if shutil.which(f"python{version}")), "3.11")
@@ -104,11 +104,12 @@ def oldest(session: nox.Session) -> None:
 @nox.session(venv_backend="venv", python=NEWEST)
 def newest(session: nox.Session) -> None:
     """Run the core's tests with the core alone, on the newest Python at hand that TensorFlow supports."""
-    session.install("-c", "constraints.txt", "-e", "./zoo_core", *TOOLS_OF_TESTS)
+    session.install("-c", "constraints.txt", "-e", "./zoo_core[hf,tensorboard]", *TOOLS_OF_TESTS)
     session.run("pytest", "zoo_core/tests", *session.posargs)
 
 
 def oldest_versions() -> list[str]:
-    """Return the core's dependencies, each as the latest patch of the oldest version admitted: ``click==8.1.*``."""
-    core = tomllib.loads((ROOT / "zoo_core" / "pyproject.toml").read_text(encoding="utf-8"))
-    return [f"{each.replace('>=', '==')}.*" for each in core["project"]["dependencies"]]
+    """Return what the core and two of its extras need, each in the latest patch of the oldest version admitted."""
+    core = tomllib.loads((ROOT / "zoo_core" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = core["optional-dependencies"]
+    return [f"{each.replace('>=', '==')}.*" for each in (*core["dependencies"], *extras["hf"], *extras["tensorboard"])]

@@ -29,7 +29,7 @@ _CHANGES = (
     _geometry_share("--zoom", help="Zoom in or out by up to this share."),
     _geometry_share("--shift", help="Move by up to this share of the height and width."),
     _geometry_share("--crop", help="Cut away up to this share of each side."),
-    _colour_share("--contrast", help="Raise or lower the contrast by up to this share."),
+    _colour_share("--contrast", help="Raise the contrast by up to this share."),
     _colour_share(
         "--brightness", help="Raise or lower the brightness by up to this share of the range of pixel values."
     ),
