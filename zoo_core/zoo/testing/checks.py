@@ -100,7 +100,7 @@ def candidates(
         UnknownNameError: if no installed distribution of that name offers models.
     """
     plugins = [each for each in list_plugins() if each.distribution == distribution]
-    specs = [spec for each in plugins for spec in each.records.get("zoo_models", ())]
+    specs = [spec for each in plugins for spec in each.specs.get("zoo_models", ())]
     if not specs:
         asked = f"check the models of {distribution!r}"
         raise UnknownNameError(asked, "no such distribution offers models", "`zoo plugins` shows those that do")
