@@ -60,12 +60,14 @@ def write_card(
     bits of each value.
 
     Raises:
-        RunError: if ``folder_of_run`` is no run.
-        ArgumentError: if the run measured nothing.
+        RunError: if ``folder_of_run`` is not a run.
+        ArgumentError: if the run has no held-out figures.
     """
     run = zoo.load(folder_of_run)
     if run.metrics is None:
-        raise ArgumentError(f"publish {folder_of_run}", "it has no held-out figures", "train with a test split")
+        raise ArgumentError(
+            f"publish {folder_of_run}", "the run was not evaluated on held-out samples", "train with a test split"
+        )
     build = run.build
     path = folder / f"{build.spec.name}.{tag}.toml"
     arrays = {name: array.astype(np.float16) if half else array for name, array in arrays_of(run.model).items()}
@@ -115,12 +117,12 @@ def _fingerprint_of(build: Build, file: Path) -> Fingerprint:
 
 
 def _own_config(build: Build) -> dict[str, Any]:
-    """Return the options that are not those of the model's record."""
+    """Return the options that differ from those of the model's spec."""
     return {name: value for name, value in build.options["config"].items() if value != build.spec.config.get(name)}
 
 
 def _toml(card: dict[str, Any]) -> str:
-    """Write one level of keys and one of tables, whose strings, numbers and lists TOML writes as JSON does."""
+    """Return a document of keys and one level of tables; TOML writes strings, numbers and lists as JSON does."""
     tables = {name: value for name, value in card.items() if isinstance(value, dict)}
     lines = [f"{name} = {_toml_value(value)}" for name, value in card.items() if name not in tables]
     for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""Auxiliary outputs: how inner layers learn from outputs of their own, which are gone at inference."""
+"""Auxiliary outputs: classifiers on inner layers that help training and are left out at inference."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from zoo.errors import ArgumentError
 
 @keras.saving.register_keras_serializable(package="zoo")
 class WithAuxiliaries(keras.Model):  # type: ignore[misc]
-    """A network with further outputs on its inner layers, which only training sees.
+    """A network with further outputs on its inner layers, which are used in training only.
 
-    It is made of inputs and a list of outputs, the main one first. Called with ``training=True`` it returns the whole
+    Build it from inputs and a list of outputs, the main one first. Called with ``training=True`` it returns the whole
     list, otherwise the main output alone, ``(batch, classes)``; so do ``predict`` and ``evaluate``. ``compile`` and
     ``fit`` take one loss and one target as for any network: the loss of each auxiliary output joins that of the main
     one at ``auxiliary_weight``, and the metrics are of the main output. A model built without auxiliary outputs takes
@@ -23,20 +23,20 @@ class WithAuxiliaries(keras.Model):  # type: ignore[misc]
     Source: Szegedy et al. 2014, https://arxiv.org/abs/1409.4842, section 5.
     """
 
-    #: What the loss of an auxiliary output counts (section 5); a builder may set another.
+    #: The weight of the loss of each auxiliary output (section 5); a builder may set another.
     auxiliary_weight = 0.3
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what :meth:`call` does.
 
         Raises:
-            ArgumentError: if ``inputs`` belong to another model, whose loss would not see the auxiliary outputs.
+            ArgumentError: if ``inputs`` belong to another model, whose loss would not include the auxiliary outputs.
         """
         if any(isinstance(each, keras.KerasTensor) for each in keras.tree.flatten(inputs)):
             raise ArgumentError(
                 f"make {self.name!r} a part of another model",
-                "its auxiliary outputs learn from its own fit alone",
-                "build it without them; the same weights load",
+                "its auxiliary outputs are trained only by its own fit()",
+                "build it without them; the same weights load into it",
             )
         return super().__call__(inputs, *args, **kwargs)
 

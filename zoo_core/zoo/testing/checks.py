@@ -293,7 +293,7 @@ OF_A_REPRESENTATIVE: tuple[Callable[[Candidate], None], ...] = (
 
 
 def listing_imports_nothing_heavy(distribution: str) -> None:
-    """Loading the plugin's records imports none of TensorFlow, Keras and NumPy."""
+    """Loading the plugin's specs imports none of TensorFlow, Keras and NumPy."""
     module = next(each.module for each in list_plugins() if each.distribution == distribution)
     code = f"import sys, {module} as plugin\n"
     code += "for hook in ('zoo_models', 'zoo_weights', 'zoo_datasets', 'zoo_strategies'):\n"

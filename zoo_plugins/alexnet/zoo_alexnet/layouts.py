@@ -24,7 +24,7 @@ def torchvision(layer: str) -> str:
 
 
 def caffe(layer: str) -> str:
-    """Return the name in Caffe and in what was converted from it: our own, but for the last layer.
+    """Return the name in Caffe and in files converted from it: our own, except for the last layer.
 
     >>> caffe("predictions")
     'fc8'

@@ -9,8 +9,8 @@ from zoo import ModelSpec, ParameterCount, Preprocessing, WeightsSpec, hookimpl
 from zoo.weights.published import TORCH_PIXELS
 from zoo_alexnet.weights import official_weights
 
-#: Section 2 of the paper: nothing but the mean over the training set is taken off; in Caffe's order of the channels,
-#: since the weights that were published are Caffe's.
+#: Section 2 of the paper: only the mean over the training set is subtracted. The channels are in Caffe's order, because
+#: the published weights are Caffe's.
 CAFFE_PIXELS: dict[str, Any] = {"channels": "bgr", "mean": (103.939, 116.779, 123.68)}
 
 # A min_size is the input whose last feature map is a single pixel.

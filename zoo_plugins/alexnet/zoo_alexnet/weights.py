@@ -1,4 +1,4 @@
-"""The official weights of AlexNet: torchvision's. Those of 2012 are no file that is still published."""
+"""The official weights of AlexNet: torchvision's. The weights of 2012 are no longer published."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from zoo.weights.published import torchvision_file
 
 
 def official_weights() -> Iterator[WeightsSpec]:
-    """Return the one file that there is."""
+    """Return the weights of torchvision."""
     yield torchvision_file("alexnet", "imagenet", "alexnet-owt-7be5be79.pth", (56.522, 79.066))

@@ -169,8 +169,8 @@ def inception(conv_norm_act: ConvNormAct, x: Any, widths: Widths, wide_kernel: i
 def ceil_pool(x: Any, size: int, *, name: str) -> Any:
     """Return maxima of windows of ``size`` pixels at stride 2, of which the last may reach beyond the edge.
 
-    ``x`` must not be negative, as nothing is behind a ReLU: then zeros at the far edges serve every size, and where the
-    windows end at the edge they are not looked at.
+    ``x`` must not be negative, as after a ReLU: then zeros at the bottom and right edges never change a maximum,
+    whatever the size.
     """
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
     return layers.MaxPooling2D(size, strides=2, name=name)(x)

@@ -58,7 +58,7 @@ def keras_2018(layer: str) -> str:
 
 
 def keras_2019(layer: str) -> str:
-    """Return the name in the MobileNet v2 files of keras.applications since: today's, but for the last, ``Logits``.
+    """Return the name in later MobileNet v2 files of keras.applications: today's, except for the last, ``Logits``.
 
     >>> keras_2019("predictions")
     'Logits'

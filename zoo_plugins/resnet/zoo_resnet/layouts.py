@@ -23,7 +23,7 @@ def torchvision(layer: str) -> str:
 
 
 def cifar(layer: str) -> str:
-    """Return the name in akamaster/pytorch_resnet_cifar10: as in torchvision, but for the last layer, ``linear``.
+    """Return the name in akamaster/pytorch_resnet_cifar10: as in torchvision, except for the last layer, ``linear``.
 
     >>> cifar("predictions")
     'linear'

@@ -168,11 +168,11 @@ def test_the_deep_part_sees_its_own_columns_alone() -> None:
     [
         ({"crosses": ("twon",)}, "there is no column 'twon' in this part of the network; did you mean 'town'"),
         ({"wide": ("age",), "crosses": ("town",)}, "the columns are age"),
-        ({"deep": ()}, "no column is named"),
-        ({"crosses": ("age",), "buckets": 1}, "one bucket says nothing"),
-        ({"crosses": ("age",), "buckets": {"age": (1, 0)}}, "they do not rise"),
-        ({"crosses": ("age",), "buckets": {"income": 3}}, "buckets=None for the column 'age': those are no boundaries"),
-        ({"columns": {"age": None}}, "they are 1 features, and the input has 5"),
+        ({"deep": ()}, "it names no column"),
+        ({"crosses": ("age",), "buckets": 1}, "fewer than two buckets do not divide a column"),
+        ({"crosses": ("age",), "buckets": {"age": (1, 0)}}, "the boundaries do not increase"),
+        ({"crosses": ("age",), "buckets": {"income": 3}}, "buckets=None for the column 'age': it is neither"),
+        ({"columns": {"age": None}}, "the columns have 1 features, and the input has 5"),
     ],
 )
 def test_a_column_or_bucket_that_does_not_fit_is_named(config: dict[str, Any], message: str) -> None:
@@ -259,7 +259,7 @@ def test_each_part_moves_as_its_own_optimiser_says_and_not_as_the_other(name: st
 
 def test_a_network_without_a_wide_part_of_its_own_is_refused() -> None:
     for model in (zoo.build("wide_deep"), zoo.build("linear_regression")):
-        with pytest.raises(ArgumentError, match="its wide part has no weights of its own"):
+        with pytest.raises(ArgumentError, match="no separate weights for a wide part"):
             wide_and_deep(model, epochs=1, learning_rate=None)
 
 

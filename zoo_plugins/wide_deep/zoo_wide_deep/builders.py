@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from zoo.errors import ArgumentError
+from zoo.errors import ArgumentError, asked, asking
 from zoo.layers.auxiliary import WithAuxiliaries
 from zoo.layers.heads import classifier
 from zoo_wide_deep.columns import Buckets, Column, chosen, columns_of, laid_out, parts_of, width_of
@@ -56,11 +56,11 @@ def wide_deep(
         features: the number of features once more, as the book has it; it must be that of ``input_shape``.
         columns: for each column by name the number of its words, or None for a column of numbers, in order.
         wide: the columns of the wide part, by name, or by position without ``columns``; all by default.
-        deep: likewise for the deep part.
+        deep: the columns of the deep part, in the same way.
         crosses: the combinations of columns that the wide part remembers, such as
             ``(("longitude", "latitude"), "age")``; a single column of numbers is put into buckets.
-        buckets: into how many each column of numbers in a cross is divided, evenly between -2 and 2 standard
-            deviations; or for each such column this number or the boundaries: ``{"age": 5, "income": (-1, 0, 1)}``.
+        buckets: the number of buckets into which each column of numbers in a cross is divided, evenly between -2 and 2
+            standard deviations; or, by column, this number or the boundaries: ``{"age": 5, "income": (-1, 0, 1)}``.
         most_cells: a cross of more combinations than this lets some share a weight.
         embedding_size: units that embed each column of words in the deep part; 0 leaves them one-hot.
         embed_crosses: whether the deep part gets embeddings of the crosses as well.
@@ -70,20 +70,20 @@ def wide_deep(
             the first (the book has 0.1 beside 0.9); 0 for none. Inference does without it.
 
     Raises:
-        ArgumentError: if the columns are not those of the input, or there is no such column.
+        ArgumentError: if the columns do not fit the input, or a column does not exist.
 
     Sources: Cheng et al. 2016, https://arxiv.org/abs/1606.07792; Géron, Hands-On Machine Learning with Scikit-Learn,
     Keras and TensorFlow, chapter 10.
     """
-    asked = "build a wide & deep network"
     (count,) = input_shape
-    if features not in (None, count):
-        found = f"the input has {count} features"
-        advice = f"leave features out, or pass input_shape=({features},)"
-        raise ArgumentError(f"{asked} with features={features!r}", found, advice)
-    every = columns_of(asked, count, columns)
-    wide_columns = every if wide is None else chosen(f"{asked} with wide={wide!r}", every, wide)
-    deep_columns = every if deep is None else chosen(f"{asked} with deep={deep!r}", every, deep)
+    with asking("build a wide & deep network"):
+        if features not in (None, count):
+            found = f"the input has {count} features"
+            advice = f"leave features out, or pass input_shape=({features},)"
+            raise ArgumentError(asked(f"with features={features!r}"), found, advice)
+        every = columns_of(count, columns)
+        wide_columns = every if wide is None else chosen(every, wide, "wide=")
+        deep_columns = every if deep is None else chosen(every, deep, "deep=")
     inputs: Any
     if separate_inputs:
         wide_columns, deep_columns = laid_out(wide_columns), laid_out(deep_columns)
@@ -95,9 +95,9 @@ def wide_deep(
 
     crossed = []
     for number, names in enumerate(crosses, start=1):
-        doing = f"{asked} with the cross {names!r}"
-        of_cross = chosen(doing, wide_columns, names)
-        starts, parts = [column.start for column in of_cross], parts_of(doing, of_cross, buckets)
+        with asking(f"build a wide & deep network with the cross {names!r}"):
+            of_cross = chosen(wide_columns, names)
+            starts, parts = [column.start for column in of_cross], parts_of(of_cross, buckets)
         crossed.append(Cross(starts, parts, most_cells, name=f"cross{number}")(wide_rows))
     wide_part = _joined([_selected(wide_rows, wide_columns, "wide_rows"), *crossed], "wide_part")
 
@@ -124,7 +124,7 @@ def wide_deep(
 def _deep_features(rows: Any, columns: Sequence[Column], embedding_size: int, crossed: Sequence[Any]) -> Any:
     """Return what the deep part begins with: the numbers, and the words and crosses embedded.
 
-    An embedding is a dense layer on one-hot features, so that a word which is none of the known ones has zeros.
+    An embedding is a dense layer on one-hot features, so that an unknown word is embedded as zeros.
     """
     numbers = [column for column in columns if column.words is None]
     one_hot = [_selected(rows, [column], f"words{column.start}") for column in columns if column.words]

@@ -1,4 +1,4 @@
-"""The layers of a wide & deep network that Keras lacks; they run on every backend and have nothing to adapt."""
+"""The layers of a wide & deep network that Keras lacks; they run on every backend."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Select(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Cross(keras.layers.Layer):  # type: ignore[misc]
-    """Say which combination of buckets and words a row has, as a one-hot vector ``(batch, cells)``.
+    """Encode which combination of buckets and words a row has, as a one-hot vector ``(batch, cells)``.
 
-    A column of numbers falls into buckets, the lowest for numbers below the first of its boundaries. A column of words
-    is one feature for each word, and has a cell more for any other word. Combinations in excess of ``most_cells`` share
-    cells, as with the hashing of TensorFlow's crossed columns. A cross of one column is the column in buckets.
+    Numbers are put into buckets; those below the first boundary are in the lowest. A column of words has one feature
+    for each word, and one more cell for any other word. If there are more than ``most_cells`` combinations, some share
+    a cell, as with the hashing of TensorFlow's crossed columns. A cross of one column is that column in buckets.
 
     Args:
         starts: for each column, the position of its first feature.
@@ -57,7 +57,7 @@ class Cross(keras.layers.Layer):  # type: ignore[misc]
         """Return the one-hot vectors of the rows ``(batch, features)``."""
         index: Any = 0
         for start, part, size in zip(self.starts, self.parts, self.sizes, strict=True):
-            if isinstance(part, int):  # the numbers of the words: 1, 2, ...; 0 if it is none of them
+            if isinstance(part, int):  # the number of the word: 1, 2, ...; 0 for an unknown word
                 digit = ops.sum(inputs[:, start : start + part] * ops.arange(1, size, dtype=inputs.dtype), axis=1)
             else:
                 digit = ops.digitize(inputs[:, start], part)
