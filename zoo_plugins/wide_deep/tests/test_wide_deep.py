@@ -195,7 +195,7 @@ def test_separate_inputs_give_what_a_single_one_does() -> None:
 
 
 def test_a_network_of_two_inputs_is_not_trained_on_rows_of_one(people: zoo.Dataset) -> None:
-    with pytest.raises(ArgumentError, match="takes 2 inputs, and the data gives one"):
+    with pytest.raises(ArgumentError, match="takes 2 inputs, and the data has one"):
         zoo.transfer("wide_deep", people, "full", classifier_activation="sigmoid", separate_inputs=True)
 
 
