@@ -44,7 +44,8 @@ def public_api() -> str:
 
 def described(name: str, value: Any) -> Iterator[str]:
     if inspect.isclass(value):
-        bases = [base.__name__ for base in value.__bases__ if base is not object]
+        # Keras exchanges keras.Model for its functional kind in the bases of a class once it is used.
+        bases = [base.__name__ for base in value.__bases__ if base is not object and "keras" not in base.__module__]
         yield f"class {name}({', '.join(bases)})" if bases else f"class {name}"
         yield from (f"    {line}" for line in members(value))
     elif inspect.isroutine(value) or inspect.ismodule(value):

@@ -52,7 +52,7 @@ class Extracted:
             arrays |= {f"{name}_features": features, f"{name}_labels": labels}
         try:
             with in_one_step(target) as unfinished:
-                np.savez(unfinished, allow_pickle=False, **arrays)
+                np.savez(unfinished, **arrays)
         except OSError as error:
             raise DataError(
                 request, one_line(error), "choose a folder that you may write to, on a disk with free space"
