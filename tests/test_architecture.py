@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,18 @@ def test_a_planted_import_breaks_a_contract(copy: Path, file: str, planted: str,
     done = lint(copy)
     assert done.returncode == 1, done.stdout
     assert said in done.stdout + done.stderr
+
+
+def test_no_room_below_the_program_imports_the_public_face() -> None:
+    # The contract leaves out the arrows of the face itself, so that an import of it would hide a climb.
+    face = re.compile(r"^\s*(import zoo$|from zoo import (__version__|[A-Z]))", re.MULTILINE)
+    rooms = [path for path in CORE.rglob("*.py") if "cli" not in path.relative_to(CORE).parts]
+    assert [path.name for path in rooms if face.search(_code(path))] == []
+
+
+def _code(path: Path) -> str:
+    """Return the text of a module without its docstrings and strings."""
+    return re.sub(r'"""[\s\S]*?"""', "", path.read_text(encoding="utf-8"))
 
 
 def test_the_page_of_the_architecture_names_every_room() -> None:

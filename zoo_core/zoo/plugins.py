@@ -184,7 +184,8 @@ def _entries_in(text: str, group: str) -> Iterator[metadata.EntryPoint]:
             yield entry
 
 
-def _version_of(distribution: str) -> str:
+def version_of(distribution: str) -> str:
+    """Return the version of an installed distribution, or ``"unknown"``."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -228,7 +229,7 @@ def _load_all() -> tuple[Plugin, ...]:
     found, broken = _find()
     plugins = [
         _load(manager, registered, Plugin(entry.name, distribution, version, entry.module, MappingProxyType({})), entry)
-        for distribution, version, entry in [(CORE, _version_of(CORE), core), *found]
+        for distribution, version, entry in [(CORE, version_of(CORE), core), *found]
     ]
     return (*plugins, *broken)
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
 from zoo.errors import WeightsFileError, asked, one_line
+from zoo.plugins import CORE, version_of
 from zoo.settings import write_json
 
 if TYPE_CHECKING:
@@ -202,10 +203,8 @@ def _give_up(part: _Part, reason: str, advice: str) -> NoReturn:
 def _session() -> Iterator[requests.Session]:
     import requests
 
-    from zoo import __version__
-
     with requests.Session() as session:
-        session.headers["User-Agent"] = f"zoo/{__version__}"
+        session.headers["User-Agent"] = f"zoo/{version_of(CORE)}"
         yield session
 
 
